@@ -1,0 +1,1 @@
+"""Diversity-aware subset selection for the data that fine-tunes language models."""

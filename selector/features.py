@@ -1,0 +1,189 @@
+"""The two back ends of `vectors`, dense and sparse, and how the features of two sides become one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selector.core import Block, Gains, Rows, Similarity, Types
+from selector.errors import InputError
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Dense rows (n, d) float32; similarity is the inner product, the cosine for unit rows. `facts` goes into the manifest."""
+
+    data: NDArray[np.float32]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return int(self.data.shape[0])
+
+    @property
+    def dimensions(self) -> int:
+        return int(self.data.shape[1])
+
+    @cached_property
+    def scale(self) -> float:
+        return float(np.einsum("nd,nd->n", self.data, self.data).max(initial=0.0)) or 1.0
+
+    def blocks(self, candidates: Rows, memory: int) -> Iterator[Block]:
+        # Half of the memory for each side's copy would be wasted: only the candidates are gathered, the rows are views.
+        rows_at_once = min(self.size, max(1, 8192))
+        width = max(1, min(len(candidates), memory // (4 * max(1, rows_at_once + self.dimensions))))
+        for start in range(0, len(candidates), width):
+            chosen = slice(start, min(start + width, len(candidates)))
+            left = self.data[candidates[chosen]]  # (b, d)
+            for first in range(0, self.size, rows_at_once):
+                yield Block(chosen, first, left @ self.data[first : first + rows_at_once].T)
+
+    def products(self, left: Rows, right: Rows) -> NDArray[np.float64]:
+        return self.data[left].astype(np.float64) @ self.data[right].astype(np.float64).T
+
+    def take(self, rows: Rows) -> Vectors:
+        return Vectors(self.data[rows], self.facts)
+
+
+@dataclass(frozen=True)
+class SparseVectors:
+    """Sparse rows: a scipy CSR array (n, d) float32 with sorted indices; similarity is the inner product.
+
+    Rows without entries have similarity 0 to every row, themselves included: they add nothing and are never preferred.
+    """
+
+    data: Any
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return int(self.data.shape[0])
+
+    @property
+    def dimensions(self) -> int:
+        return int(self.data.shape[1])
+
+    @cached_property
+    def scale(self) -> float:
+        return float(self.data.multiply(self.data).sum(axis=1).max(initial=0.0)) or 1.0
+
+    @cached_property
+    def postings(self) -> Any:
+        """The inverted index: the same entries by column (CSC), rows ascending within a column."""
+        postings = self.data.tocsc()
+        postings.sort_indices()
+        return postings
+
+    def blocks(self, candidates: Rows, memory: int) -> Iterator[Block]:
+        width = max(1, min(len(candidates), memory // (8 * max(1, self.size))))
+        for start in range(0, len(candidates), width):
+            chosen = slice(start, min(start + width, len(candidates)))
+            values = (self.data[candidates[chosen]].astype(np.float64) @ self.data.T.astype(np.float64)).toarray()
+            yield Block(chosen, 0, values.astype(np.float32))
+
+    def products(self, left: Rows, right: Rows) -> NDArray[np.float64]:
+        return (self.data[left].astype(np.float64) @ self.data[right].T.astype(np.float64)).toarray()
+
+    def take(self, rows: Rows) -> SparseVectors:
+        return SparseVectors(self.data[rows], self.facts)
+
+
+def dense(data: Any, *, source: str = "the vectors", unit: bool = True, facts: Mapping[str, Any] | None = None) -> Vectors:
+    """Vectors from any (n, d) array of numbers, checked, each row scaled to length 1 unless `unit` is False.
+
+    A zero row stays zero: similarity 0 to everything. Raises InputError, naming the first bad row, for NaN or infinite values,
+    and for anything that is not two-dimensional numbers.
+    """
+    array = np.asarray(data)
+    if array.ndim != 2 or array.dtype.kind not in "fiub":
+        raise InputError(f"{source} must be a two-dimensional array of numbers; got shape {array.shape} of {array.dtype}.")
+    array = np.ascontiguousarray(array, dtype=np.float32)
+    _finite(array, np.arange(len(array)), source)
+    if unit:
+        # Scaled by the largest entry first: the square of 1e30 is not a float32.
+        largest = np.abs(array).max(axis=1, keepdims=True, initial=0.0)
+        array = array / np.where(largest > 0, largest, 1)
+        norms = np.sqrt(np.einsum("nd,nd->n", array, array, dtype=np.float64))[:, None]
+        array = (array / np.where(norms > 0, norms, 1)).astype(np.float32)
+    return Vectors(array, dict(facts or {}))
+
+
+def sparse(data: Any, *, source: str = "the vectors", unit: bool = True, facts: Mapping[str, Any] | None = None) -> SparseVectors:
+    """SparseVectors from any scipy sparse (n, d) matrix or array; the same checks and scaling as `dense`."""
+    from scipy.sparse import csr_array
+
+    matrix = csr_array(data, dtype=np.float32, copy=True)
+    matrix.sum_duplicates()
+    owner = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    _finite(matrix.data[:, None], owner, source)
+    matrix.eliminate_zeros()
+    if unit:
+        owner = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        norms = np.sqrt(np.bincount(owner, matrix.data.astype(np.float64) ** 2, minlength=matrix.shape[0]))
+        matrix.data = (matrix.data / norms[owner]).astype(np.float32)
+    matrix.sort_indices()
+    return SparseVectors(matrix, dict(facts or {}))
+
+
+def _finite(values: NDArray[np.float32], rows: NDArray[np.int64], source: str) -> None:
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise InputError(
+            f"{source}: {int(np.unique(rows[bad]).size):,} of the rows hold NaN or infinite values, the first is row "
+            f"{int(rows[bad][0])}; drop or mend those rows."
+        )
+
+
+def incidence(lists: Any, width: int) -> Any:
+    """A CSR array (n, width) of 0/1 from one sequence of type numbers for each row; repeats count once."""
+    from scipy.sparse import csr_array
+
+    lengths = np.fromiter((len(one) for one in lists), np.int64, len(lists))
+    columns = np.concatenate([np.asarray(one, np.int32) for one in lists]) if lengths.sum() else np.empty(0, np.int32)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    return tidy(csr_array((np.ones(len(columns), np.float32), columns, starts), shape=(len(lists), width)))
+
+
+def tidy(matrix: Any) -> Any:
+    """The CSR array with sorted indices, each entry once and equal to 1."""
+    matrix.sum_duplicates()
+    matrix.sort_indices()
+    matrix.data[:] = 1.0
+    return matrix
+
+
+def join_vectors(left: Similarity, right: Similarity) -> Similarity:
+    """Both sides as one: the rows side by side, so that the similarity is the mean of the two sides' similarities."""
+    half = np.float32(np.sqrt(0.5))
+    facts = {"instruction": dict(left.facts), "response": dict(right.facts)}  # type: ignore[attr-defined]
+    if isinstance(left, Vectors) and isinstance(right, Vectors):
+        return Vectors(np.hstack([left.data * half, right.data * half]), facts)
+    from scipy.sparse import csr_array, hstack
+
+    def rows(one: Any) -> Any:
+        return (one.data if isinstance(one, SparseVectors) else csr_array(one.data)) * half
+
+    together = csr_array(hstack([rows(left), rows(right)], format="csr"))
+    together.sort_indices()
+    return SparseVectors(together, facts)
+
+
+def join_types(left: Types, right: Types) -> Types:
+    """Both sides as one: a type of the instruction and the same type of the response are two types."""
+    from scipy.sparse import csr_array, hstack
+
+    together = csr_array(hstack([left.incidence, right.incidence], format="csr"))
+    names = [f"instruction:{name}" for name in left.names] + [f"response:{name}" for name in right.names]
+    return Types(tidy(together), names, {"instruction": dict(left.facts), "response": dict(right.facts)})
+
+
+def row_values(gains: Gains, rows: Rows, size: int) -> Gains:
+    """(size,) with `gains` at `rows` and +inf elsewhere."""
+    values = np.full(size, np.inf)
+    values[rows] = gains
+    return values

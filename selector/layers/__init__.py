@@ -1,0 +1,1 @@
+"""From texts to vectors and types: one layer a file, found by its file name."""

@@ -1,0 +1,1 @@
+"""From a problem to picks: one optimizer a file, found by its file name."""
