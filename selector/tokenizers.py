@@ -161,7 +161,8 @@ def _from_file(name: str, path: Path) -> FastTokenizer:
         backend = Backend.from_buffer(content)
     except Exception as error:  # the library raises a bare Exception for a file it cannot read
         raise InputError(
-            f"tokenizer '{name}': {path} is not a tokenizer.json that can be read ({error}); give the folder of a Hugging Face tokenizer."
+            f"tokenizer '{name}': {path} is not a tokenizer.json that can be read ({error}); "
+            "give the folder of a Hugging Face tokenizer."
         ) from error
     return _fast(name, backend, content)
 
@@ -173,19 +174,24 @@ def _fast(name: str, backend: Any, content: bytes) -> FastTokenizer:
 
 
 def _from_hub(name: str) -> Tokenizer:
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import constants, get_session, hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
+    tried = "there is no folder or tokenizer.json of this name here, and the Hugging Face hub or its local copies do not give it"
     try:
-        return _from_file(name, Path(hf_hub_download(name, "tokenizer.json", etag_timeout=5)))
+        get_session().head(constants.ENDPOINT, timeout=5)
+        offline: Exception | None = None
+    except Exception as error:  # asked once here because the library itself tries again for half a minute
+        offline = error
+    try:
+        path = hf_hub_download(name, "tokenizer.json", local_files_only=offline is not None)
     except LocalEntryNotFoundError as error:
-        raise _unreachable(name, error) from error
+        raise _missing(name, tried, offline or error) from error
     except EntryNotFoundError:  # the repository is there but holds an older kind of tokenizer, which transformers converts
         return _from_transformers(name, name)
-    except InputError:
-        raise
-    except Exception as error:  # names that are no names, repositories that are not there or closed, broken networks
-        raise _unreachable(name, error) from error
+    except Exception as error:  # names that are no names, repositories that are not there or closed
+        raise _missing(name, tried, error) from error
+    return _from_file(name, Path(path))
 
 
 def _from_transformers(name: str, where: str) -> Tokenizer:
@@ -194,18 +200,18 @@ def _from_transformers(name: str, where: str) -> Tokenizer:
     try:
         tokenizer = AutoTokenizer.from_pretrained(where)
     except Exception as error:  # transformers raises OSError, ValueError, ImportError ... for one and the same reason
-        raise _unreachable(name, error) from error
+        raise _missing(name, f"neither tokenizer.json nor what transformers reads is in {where}", error) from error
     if tokenizer.is_fast:
         return _fast(name, tokenizer.backend_tokenizer, tokenizer.backend_tokenizer.to_str().encode())
     vocabulary = repr((type(tokenizer).__name__, version("transformers"), sorted(tokenizer.get_vocab().items())))
     return PlainTokenizer(name, f"sha256:{hashlib.sha256(vocabulary.encode()).hexdigest()[:16]}", tokenizer)
 
 
-def _unreachable(name: str, error: Exception) -> InputError:
+def _missing(name: str, tried: str, error: Exception) -> InputError:
     reason = (str(error).strip().splitlines() or ["no reason given"])[0]
     return InputError(
-        f"no tokenizer '{name}': it is not '{EMBEDDED}' (embedded), not a folder or tokenizer.json here, and could not be had from the "
-        f"Hugging Face hub ({type(error).__name__}: {reason}); use '{EMBEDDED}', or give a folder that holds tokenizer.json."
+        f"no tokenizer '{name}': {tried} ({type(error).__name__}: {reason}); "
+        f"use '{EMBEDDED}', which is embedded, or give a folder that holds tokenizer.json."
     )
 
 
