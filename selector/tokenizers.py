@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from selector.core import Room, Texts
 from selector.errors import InputError
+from selector.pieces import readable
 
 EMBEDDED = "deepseek"
 _SHARD = 16_384  # texts kept in the store at once
@@ -46,7 +47,7 @@ class Tokenizer(Protocol):
 
     @property
     def revision(self) -> str:
-        """What the ids depend on besides the text: a hash of the tokenizer's content."""
+        """What the ids depend on besides the text: a hash of the tokenizer's content, and the library's version."""
         ...
 
     def encode(self, strings: Sequence[str], room: Room) -> Tokens:
@@ -84,7 +85,7 @@ class FastTokenizer:
     def names(self, ids: Sequence[int]) -> list[str]:
         """The decoded text of each token; a leading space stays, control characters and lone bytes are shown as \\n and \\xe4."""
         return [
-            _readable(self.backend.id_to_token(int(i)) or "", self.backend.decode([int(i)], skip_special_tokens=False))
+            readable(self.backend.id_to_token(int(i)) or "", self.backend.decode([int(i)], skip_special_tokens=False))
             for i in ids
         ]
 
@@ -107,7 +108,7 @@ class PlainTokenizer:
     def names(self, ids: Sequence[int]) -> list[str]:
         """As in FastTokenizer."""
         pieces = self.backend.convert_ids_to_tokens([int(i) for i in ids])
-        return [_readable(str(piece), self.backend.decode([int(i)])) for piece, i in zip(pieces, ids, strict=True)]
+        return [readable(str(piece), self.backend.decode([int(i)])) for piece, i in zip(pieces, ids, strict=True)]
 
 
 def tokens(texts: Texts, name: str, room: Room) -> Tokens:
@@ -121,7 +122,7 @@ def tokens(texts: Texts, name: str, room: Room) -> Tokens:
     room.progress("tokenizing", 0, total)
     for start in range(0, total, _SHARD):
         shard = list(texts.strings[start : start + _SHARD])
-        key = {"texts": _hash(shard), "tokenizer": tokenizer.revision, "library": version("tokenizers")}
+        key = {"texts": _hash(shard), "tokenizer": tokenizer.revision}
 
         def make(shard: list[str] = shard) -> dict[str, NDArray[Any]]:
             made = tokenizer.encode(shard, room)
@@ -170,7 +171,7 @@ def _from_file(name: str, path: Path) -> FastTokenizer:
 def _fast(name: str, backend: Any, content: bytes) -> FastTokenizer:
     backend.no_truncation()
     backend.no_padding()
-    return FastTokenizer(name, f"sha256:{hashlib.sha256(content).hexdigest()[:16]}", backend)
+    return FastTokenizer(name, _revision(content, "tokenizers"), backend)
 
 
 def _from_hub(name: str) -> Tokenizer:
@@ -203,8 +204,12 @@ def _from_transformers(name: str, where: str) -> Tokenizer:
         raise _missing(name, f"neither tokenizer.json nor what transformers reads is in {where}", error) from error
     if tokenizer.is_fast:
         return _fast(name, tokenizer.backend_tokenizer, tokenizer.backend_tokenizer.to_str().encode())
-    vocabulary = repr((type(tokenizer).__name__, version("transformers"), sorted(tokenizer.get_vocab().items())))
-    return PlainTokenizer(name, f"sha256:{hashlib.sha256(vocabulary.encode()).hexdigest()[:16]}", tokenizer)
+    vocabulary = repr((type(tokenizer).__name__, sorted(tokenizer.get_vocab().items()))).encode()
+    return PlainTokenizer(name, _revision(vocabulary, "transformers"), tokenizer)
+
+
+def _revision(content: bytes, library: str) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()[:16]} {library} {version(library)}"
 
 
 def _missing(name: str, tried: str, error: Exception) -> InputError:
@@ -249,25 +254,6 @@ def _one_thread_each() -> Iterator[None]:
             del os.environ["TOKENIZERS_PARALLELISM"]
         else:
             os.environ["TOKENIZERS_PARALLELISM"] = before
-
-
-def _readable(piece: str, text: str) -> str:
-    if "\ufffd" in text and piece and all(letter in _BYTES for letter in piece):
-        text = bytes(_BYTES[letter] for letter in piece).decode("utf-8", "backslashreplace")
-    elif piece.startswith("▁"):  # decoding a lone SentencePiece token loses the space that marks a word's start
-        text = piece.replace("▁", " ")
-    text = text or piece
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
-
-
-def _byte_letters() -> dict[str, int]:
-    """The printable letter that byte-level BPE writes for each byte (Radford et al. 2019), turned round."""
-    shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    hidden = [byte for byte in range(256) if byte not in shown]
-    return {chr(byte): byte for byte in shown} | {chr(256 + at): byte for at, byte in enumerate(hidden)}
-
-
-_BYTES = _byte_letters()
 
 
 def _hash(strings: list[str]) -> str:
