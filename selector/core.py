@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Rows = NDArray[np.int64]  # row numbers
 Gains = NDArray[np.float64]  # one float64 for each row asked for
 
+NO_ROWS: Rows = np.empty(0, np.int64)
+
 Progress = Callable[[str, int, int], None]
 """progress(stage, done, total): called now and then by long work; total 0 means not known yet."""
 
@@ -87,7 +89,8 @@ class Ground:
     types: Mapping[str, Types] = field(default_factory=dict)
     scores: Mapping[str, Gains] = field(default_factory=dict)  # each (n,) float64
     weights: Gains | None = None  # (n,) how much each row counts when it is represented; None = all 1
-    memory: int = 256 << 20  # bytes of one tile; never changes which rows are picked
+    memory: int = 1 << 30  # bytes that tiles and kept entries may take; never changes which rows are picked
+    progress: Progress = quiet
 
     def take(self, rows: Rows) -> Ground:
         """The ground set made of these rows only, in this order."""
@@ -98,6 +101,7 @@ class Ground:
             {name: one[rows] for name, one in self.scores.items()},
             None if self.weights is None else self.weights[rows],
             self.memory,
+            self.progress,
         )
 
 
@@ -117,6 +121,7 @@ class State(Protocol):
 
     value: float  # f(S)
     evaluations: int  # how many marginal gains were computed so far
+    batch: int  # how many candidates are worth asking at once, at least
 
     def gains(self, candidates: Rows) -> Gains:
         """Marginal gains f(S + c) - f(S), one for each candidate; S stays as it is."""
@@ -127,6 +132,7 @@ class State(Protocol):
         ...
 
 
+@runtime_checkable
 class Objective(Protocol):
     """What a subset is worth: a frozen dataclass of parameters. State is born from `start`."""
 
@@ -140,7 +146,9 @@ class Objective(Protocol):
     @property
     def needs(self) -> tuple[Need, ...]: ...
 
-    def start(self, ground: Ground) -> State: ...
+    def start(self, ground: Ground, chosen: Rows = NO_ROWS) -> State:
+        """The state of S = `chosen`."""
+        ...
 
     def value(self, ground: Ground, rows: Rows) -> float:
         """f(rows) at once, without growing it row by row: for references and checks."""
@@ -202,7 +210,7 @@ class Problem:
     """What is asked: the best rows among `candidates` for `objective` under `limit`, given the `kept` rows."""
 
     ground: Ground
-    objective: Any  # Objective or Procedure
+    objective: Objective | Procedure
     limit: Limit
     kept: Rows  # rows chosen before; they count in the objective and are never returned
     candidates: Rows  # rows that may be chosen, ascending

@@ -1,0 +1,105 @@
+"""A queue of candidates by upper bound that knows the tie rule: a tournament tree over rows.
+
+A heap finds the largest bound; it cannot find the *lowest row* among those within the tolerance of it. A tree whose leaves are rows
+in order can, in O(log n): go left wherever the left half still holds a bound that ties.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from selector.core import Gains, Rows
+from selector.ties import EXCLUDED, LOWEST, TOLERANCE, threshold
+
+
+class Queue:
+    """Bounds of n rows; rows never given a bound are excluded. All bounds are keys: gain x worth, at least `LOWEST`."""
+
+    def __init__(self, size: int) -> None:
+        self.leaves = 1 << max(0, size - 1).bit_length()
+        self.tree = np.full(
+            2 * self.leaves, EXCLUDED
+        )  # (2 leaves,) node i holds the largest bound below it; rows start at `leaves`
+        self.stamp = np.full(size, -1, np.int64)  # (n,) size of S when the row's bound was computed
+
+    def update(self, rows: Rows, keys: Gains, stamp: int) -> None:
+        """New bounds for these rows, true for a set S of `stamp` rows. O(m log n)."""
+        self.stamp[rows] = stamp
+        _set(self.tree, self.leaves, rows, np.maximum(keys, LOWEST))
+
+    def exclude(self, rows: Rows) -> None:
+        """These rows can no longer win."""
+        _set(self.tree, self.leaves, rows, np.full(len(rows), EXCLUDED))
+
+    @property
+    def bounds(self) -> Gains:
+        """(n,) the bounds, EXCLUDED for rows out of the race."""
+        return self.tree[self.leaves : self.leaves + len(self.stamp)]
+
+    def winner(self, stamp: int) -> tuple[int, bool]:
+        """The row that must be looked at next and whether it has won; (-1, False) when every row is excluded.
+
+        Let B be the largest bound. The lowest row whose bound ties with B has won when its bound is fresh and the lowest row that
+        attains B is fresh too: then B is the true maximum, every lower row has a bound, hence a gain, below the tolerance.
+        """
+        top = float(self.tree[1])
+        if top == EXCLUDED:
+            return -1, False
+        row = _leftmost(self.tree, self.leaves, threshold(top))
+        if self.stamp[row] != stamp:
+            return row, False
+        best = _leftmost(self.tree, self.leaves, top)
+        return (row, True) if self.stamp[best] == stamp else (best, False)
+
+    def stale(self, row: int, stamp: int, most: int) -> Rows:
+        """`row` and the next rows by bound whose bounds are stale, `most` in all, ascending: what to evaluate together."""
+        out = np.empty(most, np.int64)
+        count = _stale(self.tree, self.leaves, self.stamp, stamp, row, TOLERANCE, out)
+        return np.sort(out[:count])
+
+
+@njit(cache=True)
+def _set(tree, leaves, rows, keys):  # type: ignore[no-untyped-def]
+    for position in range(rows.size):
+        node = leaves + rows[position]
+        tree[node] = keys[position]
+        node >>= 1
+        while node:
+            larger = max(tree[2 * node], tree[2 * node + 1])
+            if tree[node] == larger:
+                break
+            tree[node] = larger
+            node >>= 1
+
+
+@njit(cache=True)
+def _leftmost(tree, leaves, least):  # type: ignore[no-untyped-def]
+    node = 1
+    while node < leaves:
+        node = 2 * node if tree[2 * node] >= least else 2 * node + 1
+    return node - leaves
+
+
+@njit(cache=True)
+def _stale(tree, leaves, stamps, stamp, row, tolerance, out):  # type: ignore[no-untyped-def]
+    one, key = np.empty(1, np.int64), np.empty(1, np.float64)
+    lifted, keys = np.empty(2 * out.size, np.int64), np.empty(2 * out.size, np.float64)  # taken off the tree for now
+    following, count, taken = row, 0, 0
+    least = -np.inf  # what can still win, once a fresh bound was seen
+    while True:
+        bound = tree[leaves + following]
+        lifted[taken], keys[taken] = following, bound
+        taken += 1
+        if stamps[following] != stamp:
+            out[count] = following
+            count += 1
+        elif least == -np.inf:
+            least = bound - tolerance * abs(bound)
+        one[0], key[0] = following, -np.inf
+        _set(tree, leaves, one, key)
+        if count == out.size or taken == lifted.size or tree[1] == -np.inf or tree[1] < least:
+            break
+        following = _leftmost(tree, leaves, tree[1])
+    _set(tree, leaves, lifted[:taken], keys[:taken])
+    return count
