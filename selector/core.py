@@ -119,9 +119,20 @@ class Need:
 class State(Protocol):
     """One growing subset S of the ground set, and what it is worth."""
 
-    value: float  # f(S)
-    evaluations: int  # how many marginal gains were computed so far
-    batch: int  # how many candidates are worth asking at once, at least
+    @property
+    def value(self) -> float:
+        """f(S)."""
+        ...
+
+    @property
+    def evaluations(self) -> int:
+        """How many marginal gains were computed so far."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many candidates are worth asking at once, at least."""
+        ...
 
     def gains(self, candidates: Rows) -> Gains:
         """Marginal gains f(S + c) - f(S), one for each candidate; S stays as it is."""

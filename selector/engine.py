@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Generator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from selector.core import (
     Finish,
@@ -34,8 +36,8 @@ def select(
 ) -> Selection:
     """The rows that the optimizer (or the objective's own loop) picks, with value, upper bound and a random reference.
 
-    Raises BudgetError when there is no candidate, or fewer than the limit asks for. Cost: the optimizer's, plus at most 8 rounds of
-    `limit.most` fresh gains for the bound, plus one value for the reference.
+    Raises BudgetError when there is no candidate. Cost: the optimizer's, plus at most 8 rounds of `limit.most` fresh gains for the
+    bound, plus one value for the reference.
     """
     candidates = problem.candidates
     if not len(candidates):
@@ -71,7 +73,7 @@ def random_rows(problem: Problem, seed: int) -> Rows:
     return np.array([pick.row for pick in steps], np.int64)
 
 
-def _collect(problem: Problem, steps: object, progress: Progress) -> tuple[list[Pick], Finish]:
+def _collect(problem: Problem, steps: Generator[Pick, None, Finish], progress: Progress) -> tuple[list[Pick], Finish]:
     """All picks and the finish; every pick is checked against law 1, whoever made it."""
     allowed = np.zeros(problem.ground.size, bool)
     allowed[problem.candidates] = True
@@ -80,13 +82,11 @@ def _collect(problem: Problem, steps: object, progress: Progress) -> tuple[list[
     most = min(problem.limit.most, len(problem.candidates))
     while True:
         try:
-            pick = next(steps)  # type: ignore[call-overload]
+            pick = next(steps)
         except StopIteration as stop:
             return picks, stop.value
         if not allowed[pick.row] or not limit.allows(np.array([pick.row]))[0]:
-            raise RuntimeError(
-                f"the optimizer picked row {pick.row} twice, or against the limits: a fault of its code, please report it."
-            )
+            raise RuntimeError(f"the optimizer picked row {pick.row} twice, or against the limits: a fault of its code, please report it.")
         allowed[pick.row] = False
         limit.add(pick.row)
         picks.append(pick)
@@ -133,6 +133,6 @@ def _largest_addition(problem: Problem, finish: Finish, rows: Rows) -> float:
     return problem.limit.relaxed(gains, left)
 
 
-def _refresh(finish: Finish, left: Rows, gains: Gains, stale: object, which: object) -> None:
-    gains[which] = finish.state.gains(left[which])  # type: ignore[index]
-    stale[which] = False  # type: ignore[index]
+def _refresh(finish: Finish, left: Rows, gains: Gains, stale: NDArray[np.bool_], which: NDArray[np.bool_]) -> None:
+    gains[which] = finish.state.gains(left[which])
+    stale[which] = False

@@ -64,9 +64,7 @@ class Cost:
         if self.budget <= 0:
             raise BudgetError(f"the budget is {self.budget:g} {self.unit}; ask for more than 0.")
         if not (self.costs > 0).all():
-            raise BudgetError(
-                f"row {int(np.argmin(self.costs > 0))} costs {self.costs.min():g} {self.unit}; every cost must be above 0."
-            )
+            raise BudgetError(f"row {int(np.argmin(self.costs > 0))} costs {self.costs.min():g} {self.unit}; every cost must be above 0.")
 
     @property
     def most(self) -> int:
@@ -156,7 +154,8 @@ class Quota:
         room = int(np.minimum(self.greatest, there).sum())
         if room < self.budget:
             raise BudgetError(
-                f"the quotas of {self.column} leave room for {room:,} rows but the budget is {self.budget:,}; raise a quota or lower the budget."
+                f"the quotas of {self.column} leave room for {room:,} rows but the budget is {self.budget:,}; "
+                "raise a quota or lower the budget."
             )
 
     @property

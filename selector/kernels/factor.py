@@ -7,7 +7,10 @@ from numba import njit, prange
 
 @njit(cache=True, parallel=True)
 def extend_factor(rows, chosen, seen, entries, factor, slot, depth, residual):  # type: ignore[no-untyped-def]
-    """Brings each row's line of `factor` and its `residual` up to all `chosen` picks; `entries` (m, picks - seen) are its kernel entries."""
+    """Brings each row's line of `factor` and its `residual` up to all `chosen` picks.
+
+    `entries` (m, picks - seen) are the rows' kernel entries with the picks from `seen` on.
+    """
     for position in prange(rows.size):
         row = rows[position]
         line = factor[slot[row]]

@@ -18,9 +18,7 @@ class Queue:
 
     def __init__(self, size: int) -> None:
         self.leaves = 1 << max(0, size - 1).bit_length()
-        self.tree = np.full(
-            2 * self.leaves, EXCLUDED
-        )  # (2 leaves,) node i holds the largest bound below it; rows start at `leaves`
+        self.tree = np.full(2 * self.leaves, EXCLUDED)  # (2 leaves,) node i holds the largest bound below it; rows start at `leaves`
         self.stamp = np.full(size, -1, np.int64)  # (n,) size of S when the row's bound was computed
 
     def update(self, rows: Rows, keys: Gains, stamp: int) -> None:

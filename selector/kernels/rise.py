@@ -6,8 +6,12 @@ float64 and each candidate is summed by one thread in row order, so no result de
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import get_num_threads, get_thread_id, njit, prange
+
+FEW = 512  # up to so many candidates one thread is done before a second has woken up
 
 
 @njit(cache=True, parallel=True, fastmath={"contract", "nsz"})
@@ -46,22 +50,39 @@ def keep_risen(values, cover, least, starts, first, rows, kept):  # type: ignore
                 place += 1
 
 
+@njit(cache=True)
+def _column_rise(candidate, entries, cover, weights, least):  # type: ignore[no-untyped-def]
+    starts, rows, kept = entries
+    total = 0.0
+    for place in range(starts[candidate], starts[candidate + 1]):
+        rise = kept[place] - cover[rows[place]]
+        if rise > least:
+            total += weights[rows[place]] * rise
+    return total
+
+
 @njit(cache=True, parallel=True)
-def column_rises(candidates, starts, rows, kept, cover, weights, least, gains):  # type: ignore[no-untyped-def]
-    """`gains` (m,) from kept entries: candidate c owns `starts[c]` to `starts[c + 1]` of `rows` and `kept`."""
+def _column_rises_together(candidates, entries, cover, weights, least, gains):  # type: ignore[no-untyped-def]
     for position in prange(candidates.size):
-        candidate = candidates[position]
-        total = 0.0
-        for place in range(starts[candidate], starts[candidate + 1]):
-            rise = kept[place] - cover[rows[place]]
-            if rise > least:
-                total += weights[rows[place]] * rise
-        gains[position] = total
+        gains[position] = _column_rise(candidates[position], entries, cover, weights, least)
 
 
 @njit(cache=True)
-def column_raise(candidate, starts, rows, kept, cover, weights):  # type: ignore[no-untyped-def]
+def _column_rises_alone(candidates, entries, cover, weights, least, gains):  # type: ignore[no-untyped-def]
+    for position in range(candidates.size):
+        gains[position] = _column_rise(candidates[position], entries, cover, weights, least)
+
+
+def column_rises(candidates: Any, entries: Any, cover: Any, weights: Any, least: Any, gains: Any) -> None:
+    """`gains` (m,) from kept entries (starts, rows, kept): candidate c owns `starts[c]` to `starts[c + 1]` of `rows` and `kept`."""
+    loop = _column_rises_together if len(candidates) > FEW else _column_rises_alone
+    loop(candidates, entries, cover, weights, least, gains)
+
+
+@njit(cache=True)
+def column_raise(candidate, entries, cover, weights):  # type: ignore[no-untyped-def]
     """Raises `cover` by the candidate's kept entries; returns the weighted rise."""
+    starts, rows, kept = entries
     total = 0.0
     for place in range(starts[candidate], starts[candidate + 1]):
         row = rows[place]
@@ -72,8 +93,9 @@ def column_raise(candidate, starts, rows, kept, cover, weights):  # type: ignore
 
 
 @njit(cache=True)
-def _walk(candidate, indptr, columns, entries, heads, rows, values, sums, touched):  # type: ignore[no-untyped-def]
+def _walk(candidate, index, sums, touched):  # type: ignore[no-untyped-def]
     """Similarities of one candidate to the rows that share a column with it, into `sums`; returns how many rows were touched."""
+    indptr, columns, entries, heads, rows, values = index
     count = 0
     for place in range(indptr[candidate], indptr[candidate + 1]):
         own = np.float64(entries[place])
@@ -89,26 +111,45 @@ def _walk(candidate, indptr, columns, entries, heads, rows, values, sums, touche
     return count
 
 
+@njit(cache=True)
+def _posting_rise(candidate, index, cover, weights, least, sums, touched):  # type: ignore[no-untyped-def]
+    count = _walk(candidate, index, sums, touched)
+    total = 0.0
+    for place in range(count):
+        row = touched[place]
+        rise = sums[row] - cover[row]
+        if rise > least:
+            total += weights[row] * rise
+        sums[row] = 0.0
+    return total
+
+
 @njit(cache=True, parallel=True)
-def posting_rises(candidates, indptr, columns, entries, heads, rows, values, cover, weights, least, sums, touched, gains):  # type: ignore[no-untyped-def]
-    """`gains` (m,) by the inverted index (`heads`, `rows`, `values`); `sums` and `touched` (threads, n) are scratch, zero between calls."""
+def _posting_rises_together(candidates, index, cover, weights, least, sums, touched, gains):  # type: ignore[no-untyped-def]
     for position in prange(candidates.size):
         worker = get_thread_id()
-        count = _walk(candidates[position], indptr, columns, entries, heads, rows, values, sums[worker], touched[worker])
-        total = 0.0
-        for place in range(count):
-            row = touched[worker, place]
-            rise = sums[worker, row] - cover[row]
-            if rise > least:
-                total += weights[row] * rise
-            sums[worker, row] = 0.0
-        gains[position] = total
+        gains[position] = _posting_rise(candidates[position], index, cover, weights, least, sums[worker], touched[worker])
 
 
 @njit(cache=True)
-def posting_raise(candidate, indptr, columns, entries, heads, rows, values, cover, weights, sums, touched):  # type: ignore[no-untyped-def]
+def _posting_rises_alone(candidates, index, cover, weights, least, sums, touched, gains):  # type: ignore[no-untyped-def]
+    for position in range(candidates.size):
+        gains[position] = _posting_rise(candidates[position], index, cover, weights, least, sums[0], touched[0])
+
+
+def posting_rises(candidates: Any, index: Any, cover: Any, weights: Any, least: Any, sums: Any, touched: Any, gains: Any) -> None:
+    """`gains` (m,) by the inverted index; `sums` and `touched` (threads, n) are scratch, zero between calls.
+
+    `index` is (indptr, columns, entries) of the rows and (heads, rows, values) of the columns.
+    """
+    loop = _posting_rises_together if len(candidates) > FEW else _posting_rises_alone
+    loop(candidates, index, cover, weights, least, sums, touched, gains)
+
+
+@njit(cache=True)
+def posting_raise(candidate, index, cover, weights, sums, touched):  # type: ignore[no-untyped-def]
     """Raises `cover` (float64 here) by one row's similarities; returns the weighted rise."""
-    count = _walk(candidate, indptr, columns, entries, heads, rows, values, sums[0], touched[0])
+    count = _walk(candidate, index, sums[0], touched[0])
     total = 0.0
     for place in range(count):
         row = touched[0, place]

@@ -151,9 +151,7 @@ class _Cholesky:
         self.kernel, self.quality, self.memory = kernel, quality, ground.memory
         everything = np.arange(ground.size)
         self.ridged = float(ridged)
-        self.residual = (
-            quality**2 * kernel.diagonal(everything) + self.ridged
-        )  # (n,) squared pivot of each row after `depth` picks
+        self.residual = quality**2 * kernel.diagonal(everything) + self.ridged  # (n,) squared pivot of each row after `depth` picks
         self.depth = np.zeros(ground.size, np.int64)  # (n,) how many picks each row's factor has seen
         self.slot = np.full(ground.size, -1, np.int64)  # (n,) line of `factor` that belongs to the row, -1 for none yet
         self.factor = np.zeros((0, 0))  # (slots, room for picks)
@@ -207,8 +205,8 @@ class _Cholesky:
             bytes_needed = 8 * (shape[0] * shape[1] + lines * width)
             if bytes_needed > self.memory:
                 raise MemoryForecast(
-                    f"dpp with this kernel has to hold {shape[0]:,} rows of its factor for {picks:,} picks, {bytes_needed / 2**30:.1f} GiB with the "
-                    f"copy, but the memory option leaves {self.memory / 2**30:.1f} GiB; lower the budget, raise --memory, or use dense "
+                    f"dpp with this kernel has to hold {shape[0]:,} rows of its factor for {picks:,} picks, "
+                    f"{bytes_needed / 2**30:.1f} GiB with the copy, but the memory option leaves {self.memory / 2**30:.1f} GiB; lower the budget, raise --memory, or use dense "
                     "vectors with kernel linear (macro), which need no factor."
                 )
             grown = np.zeros(shape)

@@ -21,9 +21,9 @@ class FacilityLocation:
     """Every row of the pool should have a chosen row like it: representative and diverse at once.
 
     f(S) = sum_i w_i max(0, max_{j in S} s_ij)  (Lindgren et al. 2016, eq. 1, with similarities cut at 0). Monotone submodular.
-    A rise of coverage below 1e-6 of the largest self-similarity is float32 rounding and counts as none. Dense vectors: O(n d) for a gain until
-    the entries that still count fit the ground's memory, then as many steps as the candidate has such entries. Sparse vectors: a walk
-    over the postings of the row's columns.
+    A rise of coverage below 1e-6 of the largest self-similarity is float32 rounding and counts as none. Dense vectors: O(n d) for a
+    gain until the entries that still count fit the ground's memory, then one step for each such entry of the candidate. Sparse
+    vectors: a walk over the postings of the row's columns.
     """
 
     features: str
@@ -97,7 +97,7 @@ class _Dense:
         self.evaluations += len(candidates)
         gains = np.zeros(len(candidates))
         if self.starts is not None:
-            column_rises(candidates, self.starts, self.rows, self.kept, self.cover, self.weights, self.least, gains)
+            column_rises(candidates, (self.starts, self.rows, self.kept), self.cover, self.weights, self.least, gains)
             return gains
         for block in self.vectors.blocks(candidates, self.ground.memory // 8):
             part = slice(block.first_row, block.first_row + block.values.shape[1])
@@ -111,7 +111,7 @@ class _Dense:
 
         self.picks += 1
         if self.starts is not None:
-            self.value += column_raise(row, self.starts, self.rows, self.kept, self.cover, self.weights)
+            self.value += column_raise(row, (self.starts, self.rows, self.kept), self.cover, self.weights)
             return
         for block in self.vectors.blocks(np.array([row]), self.ground.memory):
             part = slice(block.first_row, block.first_row + block.values.shape[1])
@@ -187,10 +187,10 @@ class _Postings:
 
         self.evaluations += len(candidates)
         gains = np.zeros(len(candidates))
-        posting_rises(candidates, *self.index, self.cover, self.weights, self.least, *self.scratch, gains)
+        posting_rises(candidates, self.index, self.cover, self.weights, self.least, *self.scratch, gains)
         return gains
 
     def add(self, row: int) -> None:
         from selector.kernels.rise import posting_raise
 
-        self.value += posting_raise(row, *self.index, self.cover, self.weights, *self.scratch)
+        self.value += posting_raise(row, self.index, self.cover, self.weights, *self.scratch)

@@ -45,8 +45,7 @@ class Mixture:
 
     def value(self, ground: Ground, rows: Rows) -> float:
         return sum(
-            weight / scale * part.value(ground, rows)
-            for part, weight, scale in zip(self.parts, self.weights, self.scales, strict=True)
+            weight / scale * part.value(ground, rows) for part, weight, scale in zip(self.parts, self.weights, self.scales, strict=True)
         )
 
 
@@ -92,8 +91,6 @@ def balanced(
     for part in parts:
         scale = part.value(ground, np.concatenate([kept, chosen])) - part.value(ground, kept)
         if not scale > 0:
-            raise RecipeError(
-                f"a random set of {len(chosen):,} rows adds {scale:g} to {part}, so its weight has no meaning; leave it out."
-            )
+            raise RecipeError(f"a random set of {len(chosen):,} rows adds {scale:g} to {part}, so its weight has no meaning; leave it out.")
         scales.append(scale)
     return Mixture(parts, weights, tuple(scales))

@@ -17,7 +17,7 @@ def greedy(problem: Problem, rng: np.random.Generator) -> Generator[Pick, None, 
     At least 1 - 1/e of the optimum for a monotone submodular objective under a row budget (Nemhauser, Wolsey, Fisher 1978).
     O(n k) evaluations.
     """
-    state, limit, worth = begin(problem)
+    _, state, limit, worth = begin(problem)
     rows = problem.candidates
     while limit.full is None:
         rows = rows[limit.allows(rows)]

@@ -18,9 +18,9 @@ def lazy(problem: Problem, rng: np.random.Generator) -> Generator[Pick, None, Fi
     Candidates are evaluated from the largest bound down, in batches that double until a fresh one wins under the tie rule. Same rows as
     `greedy`. Raises RecipeError for an objective that is not submodular.
     """
-    state, limit, worth = begin(problem)
-    if not problem.objective.submodular:
-        raise RecipeError(f"the optimizer 'lazy' needs a submodular objective and {problem.objective} is not; use 'greedy'.")
+    objective, state, limit, worth = begin(problem)
+    if not objective.submodular:
+        raise RecipeError(f"the optimizer 'lazy' needs a submodular objective and {objective} is not; use 'greedy'.")
     rows = problem.candidates[limit.allows(problem.candidates)]
     queue = Queue(problem.ground.size)
     queue.update(rows, state.gains(rows) * worth[rows], 0)

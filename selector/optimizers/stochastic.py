@@ -21,7 +21,7 @@ def stochastic(problem: Problem, rng: np.random.Generator, *, epsilon: float = 0
     """
     if not 0 <= epsilon < 1:
         raise RecipeError(f"epsilon of the optimizer 'stochastic' is {epsilon}; it must be at least 0 and below 1.")
-    state, limit, worth = begin(problem)
+    _, state, limit, worth = begin(problem)
     rows = problem.candidates
     picks = max(1, min(problem.limit.most, len(rows)))
     sample = ceil(len(rows) / picks * log(1 / epsilon)) if epsilon else len(rows)
