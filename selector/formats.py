@@ -1,8 +1,8 @@
 """Columns -> the two sides, and the two sides -> the columns that trainers read.
 
 Formats are recognised in the order of `FORMATS`: a table with `instruction`, `output` and `messages` is alpaca. Column names
-match in any case. Turns of a conversation are joined by a blank line; the instruction is everything before the last assistant turn,
-system and tool turns included; where no assistant turn is, the response is empty.
+match in any case. Turns of a conversation are joined by a blank line; the instruction is everything before the last assistant
+turn, system and tool turns included; where no assistant turn is, the response is empty.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ import pyarrow.compute as pc
 from selector import conversations
 from selector.core import Rows
 from selector.errors import InputError, plural, unknown
+from selector.rendering import TARGETS, render
+
+__all__ = ["FORMATS", "NAMES", "TARGETS", "Format", "Sides", "render", "sides", "text"]
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +73,7 @@ def sides(
     response_column: str | None = None,
     every_turn: bool = False,
 ) -> Sides:
-    """Find both sides. A named column wins over the format; with both named the format is 'columns'.
+    """Find both sides. A named column wins over the format; the format is then called 'columns'.
 
     Raises InputError when nothing is recognised or a side is no text, UnknownName for a misspelt column or format.
     """
@@ -107,7 +110,8 @@ def sides(
         left = text(table.column(instruction_column), instruction_column, source)
     if response_column:
         right = text(table.column(response_column), response_column, source)
-    return Sides(table, left, right, rows, number, found.name)
+    named = instruction_column or response_column
+    return Sides(table, left, right, rows, number, "columns" if named else found.name)
 
 
 def text(column: pa.ChunkedArray, name: str, source: str) -> pa.ChunkedArray:

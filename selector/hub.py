@@ -26,7 +26,7 @@ def saved(path: Path, split: str | None) -> pa.Table:
         return table_of(load_from_disk(str(path)), str(path), split)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise InputError(
-            f"{path}: this folder was written by save_to_disk, but cannot be loaded ({first_line(error)}); write or fetch it again."
+            f"{path}: this folder was written by save_to_disk, but cannot be loaded ({first_line(error)}); write it again."
         ) from error
 
 
@@ -39,8 +39,8 @@ def fetched(name: str, split: str | None, config: str | None) -> pa.Table:
         dataset = load_dataset(name, config)
     except Exception as error:  # the hub's client raises its own kinds, its HTTP library's and the loader's
         raise InputError(
-            f"{name}: no such file or folder here, and the hub dataset of that name cannot be loaded ({first_line(error)}). Check the "
-            f"name and the config, the network and your access; or download it and name the folder."
+            f"{name}: no such file or folder here, and the hub dataset of that name cannot be loaded ({first_line(error)}). "
+            f"Check the name and the config, the network and your access; or download it and name the folder."
         ) from error
     return table_of(dataset, name, split)
 
