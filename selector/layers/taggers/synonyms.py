@@ -1,0 +1,81 @@
+"""Which tags mean the same: stars around the more frequent one, so that no chain joins what is far apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selector.core import Room
+
+_TILE = 1_024  # tags compared with all more frequent ones at once: 80 MB for 20,000 tags
+
+# A tag that holds another whole ('short story', 'story') is narrower, not a synonym, unless it is nearer than this share of the way to 1.
+_CONTAINED = 0.6
+# Synonyms stand in for each other; tags that meet in this share of the rarer one's texts (celsius, fahrenheit) go together.
+_TOGETHER = 0.1
+
+
+def leaders(names: Sequence[str], folded: Sequence[str], counts: NDArray[np.int64], incidence: Any, merge: float, room: Room) -> NDArray[np.int64]:
+    """(T,) for each tag the tag it is an instance of, itself where it stands alone.
+
+    Taken from the most frequent down (ties by name), a tag joins the nearest leader whose cosine (static encoder) is at least
+    `merge`, or becomes a leader. Every member is thus that near to its leader. Never joined: tags with different numbers; tags
+    whose differing words are themselves further apart than `merge` ('positive review', 'negative review'); a tag and a part of it,
+    unless nearer still; tags that meet in more than a tenth of the rarer one's texts. O(T^2 d / 2) time in tiles, no T x T array.
+    """
+    from selector.encoders import load
+
+    count = len(names)
+    order = np.array(sorted(range(count), key=lambda tag: (-int(counts[tag]), folded[tag])), np.int64)
+    static = load("static")
+    vectors = _unit(static.encode([names[tag] for tag in order], room))
+    words = [frozenset(folded[tag].split()) for tag in order]
+    digits = [tuple(sorted(re.findall(r"\d+", folded[tag]))) for tag in order]
+    cosine = _word_cosine(words, static, room)
+    postings = incidence.tocsc()
+    leader = np.arange(count)  # by place in `order`
+    for start in range(0, count, _TILE):
+        stop = min(start + _TILE, count)
+        near = vectors[start:stop] @ vectors[:stop].T  # (tile, stop)
+        left, right = np.nonzero(near >= merge)
+        left, right, value = left[left + start > right] + start, right[left + start > right], near[left, right][left + start > right]
+        for at in np.lexsort((right, -value, left)):
+            member, head = int(left[at]), int(right[at])
+            if leader[member] != member or leader[head] != head or digits[member] != digits[head]:
+                continue
+            if _alike(words[member], words[head], float(value[at]), merge, cosine) and not _meet(postings, order[member], order[head]):
+                leader[member] = head
+        room.progress("merging tags", stop, count)
+    found = np.empty(count, np.int64)
+    found[order] = order[leader]
+    return found
+
+
+def _alike(member: frozenset[str], head: frozenset[str], value: float, merge: float, cosine: Callable[[str, str], float]) -> bool:
+    only_member, only_head = member - head, head - member
+    if not only_member or not only_head:
+        return not only_member and not only_head or value >= merge + _CONTAINED * (1.0 - merge)
+    # Each word of the difference must have a partner on the other side.
+    return all(max(cosine(one, other) for other in only_head) >= merge for one in only_member) and all(
+        max(cosine(one, other) for other in only_member) >= merge for one in only_head
+    )
+
+
+def _meet(postings: Any, one: int, other: int) -> bool:
+    rows = [postings.indices[postings.indptr[tag] : postings.indptr[tag + 1]] for tag in (one, other)]
+    return bool(len(np.intersect1d(*rows, assume_unique=True)) > _TOGETHER * min(map(len, rows)))
+
+
+def _word_cosine(words: Sequence[frozenset[str]], static: Any, room: Room) -> Callable[[str, str], float]:
+    distinct = sorted({word for one in words for word in one})
+    number = {word: at for at, word in enumerate(distinct)}
+    vectors = _unit(static.encode(distinct, room)) if distinct else np.empty((0, 1), np.float32)
+    return lambda one, other: float(vectors[number[one]] @ vectors[number[other]])
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
