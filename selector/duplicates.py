@@ -33,9 +33,9 @@ def near(text: Callable[[int], str], lengths: NDArray[np.int64], threshold: floa
     """Goes down the texts and drops each one whose similarity to an earlier kept one is at least `threshold`, in (0, 1].
 
     Similarity = |A & B| / |A | B| of the sets of runs of 5 characters (any language; a shorter text is one run), hashed to 56
-    bits. `text(i)` has `lengths[i]` >= 1 characters; the first `exempt` texts are kept unasked. Exact for these sets: a similar pair
-    shares one of its (1 - threshold) rarest shingles (Bayardo et al. 2007; positions as in Xiao et al. 2008), what shares one is
-    counted out. 8 bytes a character, and 48 for each shared shingle among the rarest. Raises MemoryForecast where
+    bits. `text(i)` has `lengths[i]` >= 1 characters; the first `exempt` texts are kept unasked. Exact for these sets: a similar
+    pair shares one of its (1 - threshold) rarest shingles (Bayardo et al. 2007; positions as in Xiao et al. 2008), and whatever
+    shares one is counted out. 8 bytes a character, and 48 for each shared shingle among the rarest. Raises MemoryForecast where
     that exceeds `room.memory`.
     """
     from selector.kernels import jaccard

@@ -24,9 +24,9 @@ _STEP = 16_384  # rows between two reports of progress
 class Hygiene:
     """Which rows may take part: duplicates, lengths in tokens, blank sides.
 
-    `dedup`: 'exact' (the same pair after `normalise`: the lowest row stays), 'near:T' (those, and every row whose similarity to an
-    earlier row that stays is at least T: see `duplicates.near`; long sides weigh more, so two questions about one long passage
-    can be near), 'off'. Token limits are inclusive, None = no limit. `unusable`: a blank instruction or response is dropped, kept
+    `dedup`: 'exact' (the same pair after `normalise`: the lowest row stays), 'near:T' (those, and every row whose similarity to
+    an earlier row that stays is at least T: see `duplicates.near`; long sides weigh more, so two questions about one long
+    passage can be near), 'off'. Token limits are inclusive, None = no limit. `unusable`: a blank instruction or response is dropped, kept
     or an error; blank = nothing but white space, control and format characters.
     Raises RecipeError for values that mean nothing.
     """
@@ -50,8 +50,8 @@ class Hygiene:
                     raise RecipeError(f"hygiene: {key} must be a whole number of tokens, 0 or more; got {limit!r}.")
             if low is not None and high is not None and low > high:
                 raise RecipeError(
-                    f"hygiene: min_{side}_tokens is {low:,} and max_{side}_tokens is {high:,}, so no row can pass; lower the first "
-                    "or raise the second."
+                    f"hygiene: min_{side}_tokens is {low:,} and max_{side}_tokens is {high:,}, so no row can pass; "
+                    "lower the first or raise the second."
                 )
 
     def token_limits(self, side: str) -> tuple[int | None, int | None]:
@@ -140,11 +140,9 @@ def _blank(instructions: Texts, responses: Texts, unusable: str, kept: NDArray[n
             continue
         for side, text in zip(("instruction", "response"), pair, strict=True):
             if all(unicodedata.category(letter) in ("Cc", "Cf", "Zs", "Zl", "Zp") for letter in text):
-                number = int((~kept[:position]).sum())
                 if unusable == "error":
-                    raise InputError(
-                        f"row {number} of the pool has a blank {side} ({text[:20]!r}); mend it, or set unusable to 'drop'."
-                    )
+                    number = int((~kept[:position]).sum())
+                    raise InputError(f"row {number} of the pool has a blank {side} ({text[:20]!r}); mend it, or set unusable to 'drop'.")
                 yield Dropped(position, f"blank-{side}", f"the {side} is {text[:20]!r}")
                 break
 

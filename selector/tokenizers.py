@@ -84,10 +84,7 @@ class FastTokenizer:
 
     def names(self, ids: Sequence[int]) -> list[str]:
         """The decoded text of each token; a leading space stays, control characters and lone bytes are shown as \\n and \\xe4."""
-        return [
-            readable(self.backend.id_to_token(int(i)) or "", self.backend.decode([int(i)], skip_special_tokens=False))
-            for i in ids
-        ]
+        return [readable(self.backend.id_to_token(int(i)) or "", self.backend.decode([int(i)], skip_special_tokens=False)) for i in ids]
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,8 +159,7 @@ def _from_file(name: str, path: Path) -> FastTokenizer:
         backend = Backend.from_buffer(content)
     except Exception as error:  # the library raises a bare Exception for a file it cannot read
         raise InputError(
-            f"tokenizer '{name}': {path} is not a tokenizer.json that can be read ({error}); "
-            "give the folder of a Hugging Face tokenizer."
+            f"tokenizer '{name}': {path} is not a tokenizer.json that can be read ({error}); give the folder of a Hugging Face tokenizer."
         ) from error
     return _fast(name, backend, content)
 

@@ -87,8 +87,8 @@ class Micro:
         middle = (total >= low) & (total <= high)
         if self.band != "auto" and total.any() and not middle.any():
             raise InputError(
-                f"micro layer: the band '{self.band}' is empty, no token of the {plural(rows, texts.side)} occurs {low} to {high} times "
-                f"(the most frequent: {total.max():,}); write the band 'auto', which scales with the pool, or another."
+                f"micro layer: the band '{self.band}' is empty: no token of the {plural(rows, texts.side)} occurs {low} to {high} "
+                f"times, the most frequent one {total.max():,}. Write the band 'auto', which scales with the pool, or another."
             )
         number = np.cumsum(middle, dtype=np.int32) - 1  # (vocabulary,) token -> column, where it is of the mid band
         parts = [_pairs(ids[middle[ids]], owner[middle[ids]], size, number) for owner, ids, size in _blocks(found)]
@@ -98,9 +98,7 @@ class Micro:
             "columns": np.concatenate([np.empty(0, np.int32), *(part[0] for part in parts)]),  # (entries,) ascending in a row
             "occurrences": np.concatenate([np.empty(0, np.int32), *(part[1] for part in parts)]),  # (entries,)
             "starts": np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),  # (n + 1,)
-            "facts": np.array(
-                [low, high, (total > 0).sum(), ((total > 0) & (total < low)).sum(), (total > high).sum(), total.sum()]
-            ),
+            "facts": np.array([low, high, (total > 0).sum(), ((total > 0) & (total < low)).sum(), (total > high).sum(), total.sum()]),
         }
         log.info("micro: %d of %d token types in the band %d:%d", middle.sum(), (total > 0).sum(), low, high)
         return counts
