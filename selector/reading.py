@@ -52,9 +52,9 @@ def read(
     the file, and the line where there is one.
     """
     if source == "demo":
-        from selector import demo
+        from selector.demo import table
 
-        return Reading(demo.table())
+        return Reading(table())
     path = Path(source).expanduser()
     if path.exists():
         reading = _local(path, split, config, skip_bad, {name.lower() for name in text_columns})
