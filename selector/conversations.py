@@ -63,7 +63,9 @@ def shape(column: pa.ChunkedArray) -> str | None:
         found = {field.name for field in column.type.value_type.fields}
         return next((name for name, keys in KEYS.items() if found >= set(keys)), None)
     if is_text(column.type):
-        first = next((text for text in _strings(column) if text and text.strip()), "")
+        # One value at a time: a plain text column is asked this too, and its first value answers.
+        texts = (scalar.as_py() for chunk in column.chunks for scalar in chunk)
+        first = next((text for text in texts if text and text.strip()), "")
         try:
             turns = json.loads(first) if first.lstrip().startswith("[") else None
         except ValueError:
@@ -82,9 +84,7 @@ def turns_of(column: pa.ChunkedArray, name: str, source: str) -> Turns:
     flat = pc.list_flatten(column)
     role, content = pc.struct_field(flat, keys[0]), pc.struct_field(flat, keys[1])
     contents = [_plain(value) for value in content.to_pylist()]
-    return Turns(
-        np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]), [str(one or "").lower() for one in role.to_pylist()], contents
-    )
+    return Turns(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]), [str(one or "").lower() for one in role.to_pylist()], contents)
 
 
 def cut(column: pa.ChunkedArray, turns: Turns, owners: Rows, ends: Rows) -> pa.ChunkedArray:
@@ -92,10 +92,7 @@ def cut(column: pa.ChunkedArray, turns: Turns, owners: Rows, ends: Rows) -> pa.C
     lengths = np.minimum(ends + 1, turns.starts[owners + 1]) - turns.starts[owners]
     if is_text(column.type):
         texts = _strings(column)
-        shorter = [
-            json.dumps(json.loads(texts[row] or "[]")[:size], ensure_ascii=False)
-            for row, size in zip(owners, lengths, strict=True)
-        ]
+        shorter = [json.dumps(json.loads(texts[row] or "[]")[:size], ensure_ascii=False) for row, size in zip(owners, lengths, strict=True)]
         return pa.chunked_array([pa.array(shorter, column.type)])
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     wanted = np.arange(offsets[-1]) + np.repeat(turns.starts[owners] - offsets[:-1], lengths)
@@ -139,9 +136,7 @@ def _plain(content: Any) -> str:
     """A turn's text; of a content in parts, the text parts, one on a line."""
     if isinstance(content, list):
         return "\n".join(filter(None, (_plain(part.get("text")) if isinstance(part, dict) else _plain(part) for part in content)))
-    return (
-        "" if content is None else content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, default=str)
-    )
+    return "" if content is None else content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, default=str)
 
 
 def _join(texts: Sequence[str]) -> str:

@@ -83,14 +83,10 @@ def sides(
     rows = np.arange(table.num_rows)
     if instruction_column and response_column:
         if every_turn:
-            raise InputError(
-                f"{source}: every turn was asked for, but both sides are named columns, which have no turns; leave it out."
-            )
+            raise InputError(f"{source}: every turn was asked for, but both sides are named columns, which have no turns; leave it out.")
         left, right = (text(table.column(name), name, source) for name in (instruction_column, response_column))
         return Sides(table, left, right, rows, None, "columns")
-    found = (
-        _forced(table, format, source) if format != "auto" else _recognised(table, source, instruction_column, response_column)
-    )
+    found = _forced(table, format, source) if format != "auto" else _recognised(table, source, instruction_column, response_column)
     number = None
     if found.turns:
         name = str(_conversation(table, found))
@@ -124,9 +120,7 @@ def text(column: pa.ChunkedArray, name: str, source: str) -> pa.ChunkedArray:
         return _strings(conversations.turns_of(column, name, source).whole())
     plain = conversations.is_text(kind) or pa.types.is_null(kind)
     if not (plain or pa.types.is_primitive(kind) or pa.types.is_decimal(kind)):
-        raise InputError(
-            f"{source}: column '{name}' is to be a side of the pairs, but it is {column.type}, not text; name another column."
-        )
+        raise InputError(f"{source}: column '{name}' is to be a side of the pairs, but it is {column.type}, not text; name another column.")
     if not plain:
         log.info("%s: column '%s' is %s; read as text", source, name, column.type)
     parts = [piece for chunk in column.chunks for piece in _pieces(chunk)]
@@ -194,13 +188,9 @@ def _forced(table: pa.Table, name: str, source: str) -> Format:
     if not _has(table, one):
         keys = " and ".join(conversations.KEYS.get(wanted, ()))
         needs = (
-            f"a column {' or '.join(one.turns)} of turns with {keys}"
-            if one.turns
-            else f"{one.instruction} and {' or '.join(one.response)}"
+            f"a column {' or '.join(one.turns)} of turns with {keys}" if one.turns else f"{one.instruction} and {' or '.join(one.response)}"
         )
-        raise InputError(
-            f"{source}: the format '{wanted}' needs {needs}; the columns are {_listed(table)}. Choose another format."
-        )
+        raise InputError(f"{source}: the format '{wanted}' needs {needs}; the columns are {_listed(table)}. Choose another format.")
     return one
 
 

@@ -153,9 +153,7 @@ def _concat(batches: list[pa.Table], as_text: set[str]) -> pa.Table | None:
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         for name in dict.fromkeys(name for batch in batches for name in batch.column_names):
             try:
-                pa.concat_tables(
-                    [batch.select([name]) for batch in batches if name in batch.column_names], promote_options="permissive"
-                )
+                pa.concat_tables([batch.select([name]) for batch in batches if name in batch.column_names], promote_options="permissive")
             except (pa.ArrowInvalid, pa.ArrowTypeError):
                 as_text.add(name)
         return None

@@ -78,6 +78,7 @@ class Pool:
     ) -> Pool:
         """A pool over a pyarrow Table, a list of dicts or a datasets.Dataset (or DatasetDict with one split or `train`)."""
         arrow = _arrow(table, source)
+        reading.distinct(arrow, source)
         if not arrow.num_rows:
             raise InputError(f"{source}: a pool needs at least one row; this one has none.")
         return _pool(arrow, source, format, instruction_column, response_column, id_column, every_turn)
@@ -102,9 +103,7 @@ class Pool:
             if name not in right.column_names:
                 continue
             try:
-                pa.concat_tables(
-                    [left.select([name]).slice(0, 0), right.select([name]).slice(0, 0)], promote_options="permissive"
-                )
+                pa.concat_tables([left.select([name]).slice(0, 0), right.select([name]).slice(0, 0)], promote_options="permissive")
             except (pa.ArrowInvalid, pa.ArrowTypeError):
                 field = left.schema.field(name)
                 clash = f"{field.type} in {self.source} and {right.schema.field(name).type} in {other.source}"
@@ -187,9 +186,7 @@ def _pool(
 ) -> Pool:
     if id_column is not None and id_column not in table.column_names:
         raise unknown("column", id_column, table.column_names)
-    sides = formats.sides(
-        table, source=source, format=format, instruction_column=instruction, response_column=response, every_turn=every
-    )
+    sides = formats.sides(table, source=source, format=format, instruction_column=instruction, response_column=response, every_turn=every)
     ids = _ids(table, source, id_column)
     if sides.turns is not None:
         turns = pa.array(sides.turns).cast(pa.string())
@@ -218,9 +215,7 @@ def _ids(table: pa.Table, source: str, id_column: str | None) -> pa.ChunkedArray
         twice = counts.field("values")[pc.index(counts.field("counts"), most).as_py()].as_py()
         fault = f"'{twice}' stands in {most:,} rows"
     if id_column is not None:
-        raise InputError(
-            f"{source}: ids must differ from row to row, but in column '{name}' {fault}; name another column, or none."
-        )
+        raise InputError(f"{source}: ids must differ from row to row, but in column '{name}' {fault}; name another column, or none.")
     log.info("%s: column '%s' is not used for ids: %s; row numbers are", source, name, fault)
     return numbers
 

@@ -64,9 +64,6 @@ def read(
         raise _missing(path)
     if not reading.table.num_rows:
         raise InputError(f"{source}: a pool needs at least one row; this one has none" + _skipped_all(reading) + ".")
-    repeated = [name for name in dict.fromkeys(reading.table.column_names) if reading.table.column_names.count(name) > 1]
-    if repeated:
-        raise InputError(f"{source}: column names must differ, but '{repeated[0]}' is there twice; rename one of them.")
     return reading
 
 
@@ -78,9 +75,7 @@ def _local(path: Path, split: str | None, config: str | None, skip_bad: bool, te
             return Reading(hub.saved(path, split))
         shards = _shards(path, split)
     elif split is not None:
-        raise InputError(
-            f"{path}: a split was asked for ('{split}'), but this is one file; leave it out, or name the split's own file."
-        )
+        raise InputError(f"{path}: a split was asked for ('{split}'), but this is one file; leave it out, or name the split's own file.")
     else:
         shards = [path]
     kinds = {_kind(shard) for shard in shards}
@@ -136,9 +131,7 @@ def _json(path: Path, skip_bad: bool) -> Reading:
         raise InputError(f"{path}: this is neither one JSON array nor JSON lines ({error}); mend it there.") from error
     if not isinstance(document, list):
         found = f"an object with the keys {', '.join(list(document)[:8])}" if isinstance(document, dict) else "a single value"
-        raise InputError(
-            f"{path}: a JSON pool is an array of objects; this is {found}. Write the rows as an array or as JSON lines."
-        )
+        raise InputError(f"{path}: a JSON pool is an array of objects; this is {found}. Write the rows as an array or as JSON lines.")
     table, skipped = json_rows.from_array(document, str(path), skip_bad)
     return Reading(table, tuple(skipped))
 
@@ -180,7 +173,16 @@ def _csv(path: Path, skip_bad: bool, text_columns: set[str]) -> Reading:
     )
 
 
+def distinct(table: pa.Table, source: str) -> None:
+    """Raises InputError where two columns have one name."""
+    names = table.column_names
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"{source}: column names must differ, but '{repeated[0]}' is there twice; rename one of them.")
+
+
 def _together(paths: list[Path], tables: list[pa.Table]) -> pa.Table:
+    for path, table in zip(paths, tables, strict=True):
+        distinct(table, str(path))
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
@@ -189,9 +191,7 @@ def _together(paths: list[Path], tables: list[pa.Table]) -> pa.Table:
                 first = next(i for i, other in enumerate(tables) if field.name in other.column_names)
                 there = tables[first].schema.field(field.name).type
                 try:
-                    pa.concat_tables(
-                        [tables[first].select([field.name]), table.select([field.name])], promote_options="permissive"
-                    )
+                    pa.concat_tables([tables[first].select([field.name]), table.select([field.name])], promote_options="permissive")
                 except pa.ArrowException:
                     raise InputError(
                         f"{path}: column '{field.name}' is {field.type} here but {there} in {paths[first].name}; the shards "
