@@ -113,10 +113,10 @@ def sides(
 def text(column: pa.ChunkedArray, name: str, source: str) -> pa.ChunkedArray:
     """A column as strings without nulls. Numbers, booleans and dates become their text; conversations all their turns.
 
-    Raises InputError, naming the column and its type, for anything else and for bytes that are not UTF-8.
+    Raises InputError, naming the column and its type, for anything else.
     """
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if conversations.shape(column) and not conversations.is_text(kind):
+    if not conversations.is_text(kind) and conversations.shape(column):
         return _strings(conversations.turns_of(column, name, source).whole())
     plain = conversations.is_text(kind) or pa.types.is_null(kind)
     if not (plain or pa.types.is_primitive(kind) or pa.types.is_decimal(kind)):
@@ -124,14 +124,7 @@ def text(column: pa.ChunkedArray, name: str, source: str) -> pa.ChunkedArray:
     if not plain:
         log.info("%s: column '%s' is %s; read as text", source, name, column.type)
     parts = [piece for chunk in column.chunks for piece in _pieces(chunk)]
-    strings = pc.fill_null(pa.chunked_array(parts, column.type).cast(pa.string()), "")
-    try:
-        strings.validate(full=True)
-    except pa.ArrowInvalid as error:
-        raise InputError(
-            f"{source}: column '{name}' holds bytes that are not UTF-8 text ({error}); write the file again as UTF-8."
-        ) from error
-    return strings
+    return pc.fill_null(pa.chunked_array(parts, column.type).cast(pa.string()), "")
 
 
 def _pieces(chunk: pa.Array) -> list[pa.Array]:

@@ -84,7 +84,7 @@ def _open(path: Path) -> IO[bytes]:
 
 def _parse(line: bytes) -> tuple[Row, str | None]:
     try:
-        row = json.loads(line.decode("utf-8"))
+        row = json.loads(line.rstrip().decode("utf-8"))
         if SURROGATE.search(line):
             json.dumps(row, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as error:
@@ -92,7 +92,7 @@ def _parse(line: bytes) -> tuple[Row, str | None]:
     except UnicodeEncodeError:
         return {}, "half of a surrogate pair (\\ud800 to \\udfff), which is no character"
     except json.JSONDecodeError as error:
-        return {}, f"not JSON ({error.msg}, column {error.colno})"
+        return {}, f"not JSON ({error.msg}, column {error.pos + 1})"
     except (ValueError, RecursionError) as error:
         return {}, f"not usable JSON ({error})"
     return (row, None) if isinstance(row, dict) else ({}, f"{_kind(row)} instead of an object")

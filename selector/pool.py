@@ -186,12 +186,22 @@ def _pool(
 ) -> Pool:
     if id_column is not None and id_column not in table.column_names:
         raise unknown("column", id_column, table.column_names)
+    _sound(table, source)
     sides = formats.sides(table, source=source, format=format, instruction_column=instruction, response_column=response, every_turn=every)
     ids = _ids(table, source, id_column)
     if sides.turns is not None:
         turns = pa.array(sides.turns).cast(pa.string())
         ids = pc.binary_join_element_wise(ids.take(pa.array(sides.rows)), pa.chunked_array([turns]), "#")
     return Pool(sides.table, sides.instructions, sides.responses, ids, sides.rows, source, sides.format)
+
+
+def _sound(table: pa.Table, source: str) -> None:
+    """Raises InputError for texts that are not UTF-8: Arrow does not look at them when it reads Parquet."""
+    for name in table.column_names:
+        try:
+            table.column(name).validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise InputError(f"{source}: column '{name}' is damaged or not UTF-8 text ({error}); write the file again.") from error
 
 
 def _ids(table: pa.Table, source: str, id_column: str | None) -> pa.ChunkedArray:

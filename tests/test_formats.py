@@ -203,7 +203,7 @@ def test_numbers_become_text_and_other_types_are_refused():
 
 def test_bytes_that_are_no_utf8_inside_arrow():
     broken = pa.Array.from_buffers(pa.string(), 1, [None, pa.array([0, 1], pa.int32()).buffers()[1], pa.py_buffer(b"\xff")])
-    with pytest.raises(InputError, match="column 'response' holds bytes that are not UTF-8"):
+    with pytest.raises(InputError, match="column 'response' is damaged or not UTF-8 text"):
         pool(pa.table({"instruction": ["a"], "response": broken}))
 
 

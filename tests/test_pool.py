@@ -109,9 +109,9 @@ def test_concat(pool):
 
 def test_column_and_side_names(pool):
     assert pool.column("score").to_pylist()[1] == 0.5
-    with pytest.raises(UnknownName, match="no column is called 'scor'. Did you mean 'score'"):
+    with pytest.raises(UnknownName, match=r"no column is called 'scor'\. Did you mean 'score'"):
         pool.column("scor")
-    with pytest.raises(UnknownName, match="no side is called 'responce'. Did you mean 'response'"):
+    with pytest.raises(UnknownName, match=r"no side is called 'responce'\. Did you mean 'response'"):
         pool.texts("responce")
 
 
@@ -179,7 +179,7 @@ def test_inspect():
     assert facts["columns"][2] == {"name": "source", "type": "string", "nulls": 0}
     assert facts["sides"]["instruction"] == {"empty": 0, "characters": {"min": 6, "median": 10.0, "mean": 4007.4, "max": 20_001}}
     assert facts["sides"]["response"]["empty"] == 2
-    assert facts["duplicates"] == {"pairs": 1, "instructions": 1, "responses": 1}
+    assert facts["duplicates"] == {"pairs": 1, "instructions": 1, "responses": 2}
     assert facts["values"]["source"] == {"distinct": 2, "most": [{"value": "a", "rows": 3}, {"value": "b", "rows": 2}]}
     assert facts["values"]["tags"]["most"] == [{"value": "x", "rows": 3}, {"value": "y", "rows": 1}]
     problems = {one["what"].split(" (")[0]: (one["rows"], one["first"]) for one in facts["problems"]}
