@@ -1,1 +1,35 @@
 """Diversity-aware subset selection for the data that fine-tunes language models."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from selector.pool import Pool
+    from selector.recipe import Recipe
+    from selector.running import Options, run, select, select_rows
+    from selector.selection import Selection
+
+__all__ = ["Options", "Pool", "Recipe", "Selection", "run", "select", "select_rows"]
+
+_HOMES = {
+    "Pool": "selector.pool",
+    "Recipe": "selector.recipe",
+    "Selection": "selector.selection",
+    "Options": "selector.running",
+    "run": "selector.running",
+    "select": "selector.running",
+    "select_rows": "selector.running",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when first used, so that `import selector` takes milliseconds."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'selector' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

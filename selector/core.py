@@ -250,8 +250,8 @@ Optimizer = Callable[[Problem, np.random.Generator], Generator[Pick, None, Finis
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Rows in pick order, and the proof of how good they are. Row numbers are positions in the ground set."""
+class Outcome:
+    """What select() found: rows in pick order, and the proof of how good they are. Row numbers count in the ground set."""
 
     rows: Rows  # (k,)
     gains: Gains  # (k,)
@@ -317,3 +317,12 @@ class Layer(Protocol):
     def vectors(self, texts: Texts, room: Room) -> Similarity: ...
 
     def types(self, texts: Texts, room: Room) -> Types: ...
+
+
+@runtime_checkable
+class Worded(Protocol):
+    """A layer whose types are a vocabulary that a person may edit and feed back."""
+
+    def vocabulary_table(self, texts: Texts, room: Room) -> Any:
+        """A pyarrow table with one line a type, written beside the result as CSV."""
+        ...

@@ -19,7 +19,7 @@ from selector.core import (
     Procedure,
     Progress,
     Rows,
-    Selection,
+    Outcome,
     quiet,
 )
 from selector.errors import BudgetError
@@ -33,7 +33,7 @@ BOUND_ROUNDS = 8  # after so many rounds of fresh gains the bound is left as it 
 
 def select(
     problem: Problem, optimizer: Optimizer = lazy, *, seed: int = 0, reference: bool = True, progress: Progress = quiet
-) -> Selection:
+) -> Outcome:
     """The rows that the optimizer (or the objective's own loop) picks, with value, upper bound and a random reference.
 
     Raises BudgetError when there is no candidate. Cost: the optimizer's, plus at most 8 rounds of `limit.most` fresh gains for the
@@ -54,7 +54,7 @@ def select(
         bound = finish.state.value + _largest_addition(problem, finish, rows)
     if reference and isinstance(objective, Objective):
         random_value = objective.value(problem.ground, np.concatenate([problem.kept, random_rows(problem, seed)]))
-    return Selection(
+    return Outcome(
         rows,
         gains,
         finish.state.value,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -12,6 +12,14 @@ class SelectorError(Exception):
 
 class InputError(SelectorError):
     """A file, row, column or vector that cannot be used."""
+
+
+class UnusableRows(InputError):
+    """Rows that cannot take part for one `reason`; `rows` are their positions among the rows that were looked at."""
+
+    def __init__(self, message: str, rows: Sequence[int], reason: str) -> None:
+        super().__init__(message)
+        self.rows, self.reason = rows, reason
 
 
 class UnknownName(SelectorError):

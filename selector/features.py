@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selector.core import Block, Gains, Rows, Similarity, Types
-from selector.errors import InputError
+from selector.errors import InputError, UnusableRows, plural
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ class SparseVectors:
 def dense(data: Any, *, source: str = "the vectors", unit: bool = True, facts: Mapping[str, Any] | None = None) -> Vectors:
     """Vectors from any (n, d) array of numbers, checked, each row scaled to length 1 unless `unit` is False.
 
-    A zero row stays zero: similarity 0 to everything. Raises InputError, naming the first bad row, for NaN or infinite values,
-    and for anything that is not two-dimensional numbers.
+    A zero row stays zero: similarity 0 to everything. Raises UnusableRows, naming the first bad row, for NaN or infinite values, and
+    InputError for anything that is not two-dimensional numbers.
     """
     array = np.asarray(data)
     if array.ndim != 2 or array.dtype.kind not in "fiub":
@@ -133,9 +133,11 @@ def sparse(data: Any, *, source: str = "the vectors", unit: bool = True, facts: 
 def _finite(values: NDArray[np.float32], rows: NDArray[np.int64], source: str) -> None:
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
-        raise InputError(
-            f"{source}: {int(np.unique(rows[bad]).size):,} of the rows hold NaN or infinite values, the first is row "
-            f"{int(rows[bad][0])}; drop or mend those rows."
+        where = np.unique(rows[bad])
+        raise UnusableRows(
+            f"{source}: {plural(len(where), 'row')} with NaN or infinite values, the first is row {where[0]}; drop or mend them.",
+            where.tolist(),
+            "non-finite-vector",
         )
 
 
