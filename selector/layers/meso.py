@@ -31,8 +31,8 @@ class Meso:
     """'keyphrase', 'column:NAME' or 'llm'."""
     tags_per_text: int = 4
     min_count: int | str = "auto"
-    """Tags in fewer texts are dropped; 'auto' is sqrt(n) / 60, at least 2, and 1 under 100 texts."""
-    merge: float = 0.8
+    """Tags in fewer texts are dropped; 'auto' is sqrt(n) / 85, at least 2, and 1 under 100 texts."""
+    merge: float = 0.7
     """Tags whose cosine is at least this are one tag; 0 merges nothing."""
     language: str = "auto"
     """Two-letter codes such as 'en' or 'zh+en'; 'auto' finds them by stop words."""

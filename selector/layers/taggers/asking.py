@@ -87,9 +87,7 @@ def ask(endpoint: Endpoint, texts: Sequence[str], message: Callable[[str], str],
         thread.join(timeout=2.0)
 
 
-async def _all(
-    openai: Any, endpoint: Endpoint, texts: Sequence[str], message: Callable[[str], str], failures: Failures, out: Any
-) -> None:
+async def _all(openai: Any, endpoint: Endpoint, texts: Sequence[str], message: Callable[[str], str], failures: Failures, out: Any) -> None:
     key = os.environ.get(endpoint.api_key_env, "")
     # Servers of one's own want no key, but the client wants some text.
     client = openai.AsyncOpenAI(base_url=endpoint.base_url, api_key=key or "none", timeout=endpoint.timeout, max_retries=0)
@@ -157,14 +155,15 @@ def parsed(content: str) -> list[str] | None:
             found = next((value for value in found.values() if isinstance(value, list)), None)
         if isinstance(found, list):
             tags = [one.get("tag") if isinstance(one, dict) else one for one in found]
-            return [tag.strip() for tag in tags if tag.strip()] if all(isinstance(tag, str) for tag in tags) else None
+            texts = [tag.strip() for tag in tags if isinstance(tag, str)]
+            return [text for text in texts if text] if len(texts) == len(tags) else None
         return None
     return None
 
 
 def _content(reply: Any) -> str:
     choices = getattr(reply, "choices", None)
-    return (choices[0].message.content or "") if choices else ""
+    return str(choices[0].message.content or "") if choices else ""
 
 
 def _asked_pause(error: Any) -> float | None:

@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from selector.layers.taggers import english
 from selector.layers.taggers.language import Language, unspaced
+from selector.layers.taggers.tasks import Tasks, tasks
 from selector.layers.taggers.words import Words
 
 _LONGEST = 3  # words of a phrase
+_BELONG = 0.45  # cohesion from which a soft word counts in a phrase
 _BITS = 21  # of a folded word's number: three of them are one 63-bit key
+
+_EMPTY = english.VAGUE | english.SOFT
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class Candidates:
     stems: NDArray[np.int32]  # (p, 3) numbers of its folded words; -1 where it is shorter
     texts: NDArray[np.int64]  # (p,) texts that hold it
     cohesion: NDArray[np.float64]  # (p,) normalised pointwise mutual information of its words, 0..1; 0 for one word
-    noun: NDArray[np.float64]  # (p,) 0..1 how much its last word behaves like a noun; 1 where that is not known
-    vague: NDArray[np.bool_]  # (p,) too empty a word to stand alone
+    noun: NDArray[np.float64]  # (p,) 0..1 how much it behaves like a noun; 1 where that is not known
+    vague: NDArray[np.int8]  # (p,) 1: an empty word, taken when little else is there; 2: no noun, when nothing else is
     task: NDArray[np.bool_]  # (p,) made from what an instruction asks to do
 
     def take(self, kept: NDArray[np.bool_]) -> Candidates:
@@ -44,36 +48,34 @@ def candidates(words: Words, size: int, min_count: int, language: Language) -> C
 
     A phrase crosses no stop word and no mark. About 60 bytes a word while it counts.
     """
-    folded, stem_of = _folded(words, language)
+    _, stem_of = _folded(words, language)
     stem = stem_of[words.form]  # (m,) -1: a stop word or a break
-    noun = _nouns(words, stem, len(folded), language)
     row_parts, key_parts, at_parts = [], [], []
-    for length in range(1, _LONGEST + 1):
-        at = _runs(stem, words.sentence, length)
-        key = np.zeros(len(at), np.int64)
+    for many in range(1, _LONGEST + 1):
+        places = _runs(stem, words.sentence, many)
+        key = np.zeros(len(places), np.int64)
         for step in range(_LONGEST):
-            key = (key << _BITS) | (stem[at + step].astype(np.int64) + 1 if step < length else 0)
+            key = (key << _BITS) | (stem[places + step].astype(np.int64) + 1 if step < many else 0)
         key_parts.append(key)
-        row_parts.append(words.row[at])
-        at_parts.append(at.astype(np.int32))
+        row_parts.append(words.row[places])
+        at_parts.append(places.astype(np.int32))
     key, row, at = np.concatenate(key_parts), np.concatenate(row_parts), np.concatenate(at_parts)
-    keys, phrase, tokens = np.unique(key, return_inverse=True, return_counts=True)
+    keys, numbers, tokens = np.unique(key, return_inverse=True, return_counts=True)
     frequent = tokens >= min_count
-    kept = frequent[phrase]
-    row, at, phrase = row[kept], at[kept], (np.cumsum(frequent) - 1)[phrase[kept]].astype(np.int32)
+    kept = frequent[numbers]
+    row, at, phrase = row[kept], at[kept], (np.cumsum(frequent) - 1)[numbers[kept]].astype(np.int32)
     keys, tokens = keys[frequent], tokens[frequent]
     stems = np.stack([((keys >> (_BITS * (_LONGEST - 1 - step))) & ((1 << _BITS) - 1)) - 1 for step in range(_LONGEST)], 1).astype(np.int32)
-    names = _names(words, at, phrase, stems)
-    at_length = (stems >= 0).sum(axis=1)
-    last = stems[np.arange(len(keys)), at_length - 1]
-    lone = np.zeros(len(folded), bool)
-    lone[[number for number, one in enumerate(folded) if one in _vague(language) or (len(one) < 2 and not unspaced(one))]] = True
-    heads = noun[last] if len(folded) else np.empty(0)
+    length = (stems >= 0).sum(axis=1)
+    names, shown = _names(words, at, phrase, length)
+    cohesion = _cohesion(stems, tokens, length)
+    noun, vague, never = _judged(words, stem, shown, length, cohesion, language)
+    count = len(keys)
     made = Candidates(
-        row, phrase, np.ones(len(row), np.int32), _first(words)[at], words.copies[at], names, stems, np.zeros(len(keys), np.int64),
-        _cohesion(stems, tokens, at_length), heads, lone[np.where(stems >= 0, stems, last[:, None])].all(axis=1), np.zeros(len(keys), bool),
-    )  # fmt: skip
-    return _counted(_with_tasks(made, words, stem, folded, language), min_count)
+        row, phrase, np.ones(len(row), np.int32), _first(words)[at], words.copies[at], names, stems, np.zeros(count, np.int64),
+        cohesion, noun, vague, np.zeros(count, bool),
+    ).take(~never[phrase])  # fmt: skip
+    return _counted(_joined(made, tasks(words, stem, _first(words), language)), min_count)
 
 
 def _folded(words: Words, language: Language) -> tuple[list[str], NDArray[np.int32]]:
@@ -111,48 +113,80 @@ def _first(words: Words) -> NDArray[np.bool_]:
     return words.sentence == opening[words.row]
 
 
-def _nouns(words: Words, stem: NDArray[np.int32], size: int, language: Language) -> NDArray[np.float64]:
-    """(size,) share of a word's places that do not look like a verb's: not after 'to' or 'can', not before 'the' or 'it'.
+def _judged(
+    words: Words,
+    stem: NDArray[np.int32],
+    shown: NDArray[np.int32],
+    length: NDArray[np.int64],
+    cohesion: NDArray[np.float64],
+    language: Language,
+) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.bool_]]:
+    """For each phrase: how much of a noun it is, whether it is vague, and whether it can be no tag at all.
 
-    Only for English; 1 elsewhere. Five imagined places, half of them a verb's, settle words that are rarely seen.
+    A word's places tell: a verb stands after 'to' or 'can', before 'the' or 'it', or opens a sentence; an adjective stands before
+    other words. Only for English; elsewhere one letter alone is vague and nothing else is known.
     """
-    if not language.english or not len(stem):
-        return np.ones(size)
-    after = np.array([one in english.VERB_SIGNS for one in words.forms])[words.form]
-    before = np.array([one in english.OBJECT_SIGNS for one in words.forms])[words.form]
+    short = np.array([len(one) < 2 for one in words.forms], bool)
+    count = len(length)
+    if not language.english or not count:
+        lone = (length == 1) & short[shown[:, 0]] if count else np.zeros(0, bool)
+        return np.ones(count), lone.astype(np.int8), np.zeros(count, bool)
+    signs = {name: np.array([one in group for one in words.forms])[words.form] for name, group in
+             (("after", english.VERB_SIGNS), ("before", english.OBJECT_SIGNS))}  # fmt: skip
+    inside, size = stem >= 0, len(words.forms)
+    joined = np.zeros(len(stem), bool)  # the next token is in the same sentence
+    joined[:-1] = words.sentence[1:] == words.sentence[:-1]
     verb = np.zeros(len(stem), bool)
-    verb[1:] = after[:-1]
-    verb[:-1] |= before[1:] & (words.sentence[1:] == words.sentence[:-1])
-    verb |= (words.place == 0) & np.concatenate([(words.place[1:] > 0) & (stem[1:] < 0), [False]])
-    inside = stem >= 0
-    seen = np.bincount(stem[inside], minlength=size)
-    verbs = np.bincount(stem[inside & verb], minlength=size)
-    share = (verbs + 1.0) / (seen + 5.0)
-    return np.clip(1.0 - (share - 0.15) / 0.45, 0.0, 1.0)
+    verb[1:] = signs["after"][:-1] & joined[:-1]
+    verb[:-1] |= signs["before"][1:] & joined[:-1]
+    verb |= (words.place == 0) & joined & np.append(words.stop[words.form[1:]], False)
+    modifies = joined & np.append(inside[1:], False)
+    once = 1.0 / words.copies  # a sentence that a thousand texts share is one witness
+    seen = np.bincount(words.form, once, minlength=size)
+    # Five imagined places, one of them a verb's, settle words that are rarely seen.
+    verbs = (np.bincount(words.form[verb], once[verb], minlength=size) + 1.0) / (seen + 5.0)
+    modifiers = (np.bincount(words.form[modifies], once[modifies], minlength=size) + 1.5) / (seen + 5.0)
+    noun = np.clip((0.5 - verbs) / 0.3, 0.0, 1.0)
+    noun[[number for number, one in enumerate(words.forms) if english.inflected(one)]] *= 0.3
+    last = shown[np.arange(count), length - 1]
+    quality, single = noun[last], length == 1
+    quality = np.where(single, quality * np.clip((0.85 - modifiers[last]) / 0.25, 0.0, 1.0), quality)
+    empty = np.array([one.removesuffix("'s") in _EMPTY for one in words.forms]) | short
+    soft = np.array([one in english.SOFT for one in words.forms])
+    order = np.array([one in english.TASKS and one not in english.ALSO_NOUNS for one in words.forms])
+    parts = np.where(shown >= 0, shown, last[:, None])
+    never = (single & (soft | order)[last]) | (~single & soft[parts].any(axis=1) & (cohesion < _BELONG)) | (quality < 0.05)
+    vague = np.maximum(empty[parts].all(axis=1), 2 * (single & (quality < 0.4)))
+    return quality, vague.astype(np.int8), never
 
 
-def _names(words: Words, at: NDArray[np.int32], phrase: NDArray[np.int32], stems: NDArray[np.int32]) -> list[str]:
-    """The commonest written form of each phrase; among equals the one that comes first in the pool."""
-    if not len(stems):
-        return []
-    length = (stems >= 0).sum(axis=1)[phrase]
+def _names(
+    words: Words, at: NDArray[np.int32], phrase: NDArray[np.int32], length: NDArray[np.int64]
+) -> tuple[list[str], NDArray[np.int32]]:
+    """The commonest written form of each phrase, the first in the pool among equals; and its words as (p, 3) forms, -1 beyond."""
+    shown = np.full((len(length), _LONGEST), -1, np.int32)
+    if not len(length):
+        return [], shown
+    many = length[phrase]
     values = np.random.default_rng(1).integers(0, 2**63, (_LONGEST, len(words.forms)), dtype=np.uint64)
     written = phrase.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     for step in range(_LONGEST):
         inside = np.minimum(at + step, len(words.form) - 1)
-        written += np.where(step < length, values[step][words.form[inside]], np.uint64(0))
+        written += np.where(step < many, values[step][words.form[inside]], np.uint64(0))
     _, where, counts = np.unique(written, return_index=True, return_counts=True)
     order = np.lexsort((at[where], -counts, phrase[where]))
     firsts = order[np.concatenate([[True], phrase[where[order]][1:] != phrase[where[order]][:-1]])]
-    forms = words.forms
+    places = at[where[firsts]]
+    for step in range(_LONGEST):
+        shown[:, step] = np.where(step < length, words.form[np.minimum(places + step, len(words.form) - 1)], -1)
     names = []
-    for place, many in zip(at[where[firsts]], length[where[firsts]], strict=True):
-        name = forms[words.form[place]]
-        for step in range(1, many):
-            part = forms[words.form[place + step]]
+    for numbers in shown:
+        parts = [words.forms[number] for number in numbers if number >= 0]
+        name = parts[0]
+        for part in parts[1:]:
             name += part if unspaced(name[-1]) and unspaced(part[0]) else f" {part}"
         names.append(name.removesuffix("'s").removesuffix("'"))
-    return names
+    return names, shown
 
 
 def _cohesion(stems: NDArray[np.int32], tokens: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -170,66 +204,26 @@ def _cohesion(stems: NDArray[np.int32], tokens: NDArray[np.int64], length: NDArr
     return np.clip(cohesion, 0.0, 1.0)
 
 
-def _vague(language: Language) -> frozenset[str]:
-    return frozenset(language.fold(word) for word in english.VAGUE) if language.english else frozenset()
-
-
-def _with_tasks(made: Candidates, words: Words, stem: NDArray[np.int32], folded: list[str], language: Language) -> Candidates:
-    """Adds what instructions ask to do: the verb a sentence opens with and the thing it governs, as 'poem writing'."""
-    if not language.english:
-        return made
-    verbs = np.array([one in english.TASKS for one in words.forms])
-    lead = np.array([one in ("please", "can", "could", "you", "to", "and", "then", "let's") for one in words.forms])
-    opens = words.place == 0
-    for _ in range(3):  # 'can you please write'
-        opens[1:] |= opens[:-1] & lead[words.form[:-1]] & (words.sentence[1:] == words.sentence[:-1])
-    places = np.flatnonzero(opens & verbs[words.form] & _first(words))
-    ids: dict[str, int] = {}
-    heads: list[tuple[int, int]] = []
-    found: list[tuple[int, int]] = []
-    for place in places:
-        thing, last, before = _governed(int(place), words, stem)
-        name = english.task(words.forms[words.form[place]], thing)
-        if name is not None:
-            number = ids.setdefault(name, len(ids))
-            if number == len(heads):
-                heads.append((last, before))
-            found.append((int(place), number))
-    if not ids:
-        return made
-    at = np.array([place for place, _ in found])
-    count, old = len(ids), len(made.names)
+def _joined(made: Candidates, asked: Tasks) -> Candidates:
+    """The phrases and the tasks as one list of candidates."""
+    count, old = len(asked.names), len(made.names)
     stems = np.full((count, _LONGEST), -1, np.int32)
-    stems[:, :2] = np.array(heads, np.int32)
+    stems[:, 0] = asked.things
     return replace(
         made,
-        row=np.concatenate([made.row, words.row[at]]),
-        phrase=np.concatenate([made.phrase, np.array([number + old for _, number in found], np.int32)]),
-        times=np.ones(len(made.row) + len(at), np.int32),
-        early=np.concatenate([made.early, np.zeros(len(at), bool)]),
-        copies=np.concatenate([made.copies, words.copies[at]]),
-        names=[*made.names, *ids],
+        row=np.concatenate([made.row, asked.row]),
+        phrase=np.concatenate([made.phrase, asked.task + old]).astype(np.int32),
+        times=np.ones(len(made.row) + len(asked.row), np.int32),
+        early=np.concatenate([made.early, np.zeros(len(asked.row), bool)]),
+        copies=np.concatenate([made.copies, asked.copies]),
+        names=[*made.names, *asked.names],
         stems=np.concatenate([made.stems, stems]),
         texts=np.zeros(old + count, np.int64),
         cohesion=np.concatenate([made.cohesion, np.zeros(count)]),
         noun=np.concatenate([made.noun, np.ones(count)]),
-        vague=np.concatenate([made.vague, np.zeros(count, bool)]),
+        vague=np.concatenate([made.vague, np.zeros(count, np.int8)]),
         task=np.concatenate([made.task, np.ones(count, bool)]),
     )
-
-
-def _governed(place: int, words: Words, stem: NDArray[np.int32]) -> tuple[str, int, int]:
-    """The thing that the verb at `place` governs: the last word or two of the first run of words after it."""
-    sentence, at = words.sentence[place], place + 1
-    while at < len(stem) and at < place + 5 and words.sentence[at] == sentence and stem[at] < 0 and words.word[words.form[at]]:
-        at += 1
-    start = at
-    while at < len(stem) and words.sentence[at] == sentence and stem[at] >= 0 and at < start + 4:
-        at += 1
-    if at == start:
-        return "", -1, -1
-    name = words.forms[words.form[at - 1]].removesuffix("'s")
-    return name, int(stem[at - 1]), -1
 
 
 def _counted(made: Candidates, min_count: int) -> Candidates:
@@ -252,4 +246,3 @@ def _counted(made: Candidates, min_count: int) -> Candidates:
         texts=np.maximum(texts, 1),
     )
     return whole.take(texts[whole.phrase] >= min_count)
-

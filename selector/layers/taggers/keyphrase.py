@@ -22,9 +22,12 @@ log = logging.getLogger(__name__)
 _VERSION = 1
 _TILE = 1 << 16  # pairs of text and phrase whose vectors are multiplied at once
 
+# An empty word may be the third tag of a text and no later one; a word that is no noun only the first.
+_CLOSED_AFTER = {0: 2, 2: 1}
+
 # What a tag is worth in its text: a weighted sum of shares between 0 and 1, weights settled by reading tags of real pools.
 _RELEVANT, _SPECIFIC, _RECURRING, _COHESIVE, _EARLY, _REPEATED, _NOUN = 1.0, 0.5, 0.4, 0.5, 0.3, 0.15, 0.5
-_TASK, _VAGUE = 1.1, 1.0
+_TASK, _VAGUE = 1.4, 1.0
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,9 @@ def _worth(found: Candidates, relevance: NDArray[np.float32], size: int) -> NDAr
     specific = np.clip(-np.log(share) / np.log(max(size, 2)), 0, 1)
     recurring = np.clip(np.log1p(found.texts) / np.log1p(0.001 * size + 20), 0, 1)
     phrase = _SPECIFIC * specific + _RECURRING * recurring + _COHESIVE * found.cohesion + _NOUN * found.noun
-    phrase = phrase + np.where(found.task, _TASK, 0.0) - np.where(found.vague, _VAGUE, 0.0)
+    phrase = phrase + np.where(found.task, _TASK, 0.0) - _VAGUE * found.vague
     return (
-        phrase[found.phrase]
-        + _RELEVANT * relevance
-        + np.where(found.early, _EARLY, 0.0)
-        + _REPEATED * np.log2(np.minimum(found.times, 4))
+        phrase[found.phrase] + _RELEVANT * relevance + np.where(found.early, _EARLY, 0.0) + _REPEATED * np.log2(np.minimum(found.times, 4))
     )
 
 
@@ -114,7 +114,14 @@ def _picks(found: Candidates, worth: NDArray[np.float64], size: int, most: int) 
     late = shared & (rank >= quota * 2)  # twice the quota enters, since some of them overlap
     worth = worth - np.where(late, 100.0, 0.0)
     order = np.lexsort((found.phrase, -worth, found.row))
-    row, stems, is_shared, limit, is_task = found.row[order], found.stems[found.phrase[order]], shared[order], quota[order], found.task[found.phrase[order]]
+    row, stems, is_shared, limit, is_task, vague = (
+        found.row[order],
+        found.stems[found.phrase[order]],
+        shared[order],
+        quota[order],
+        found.task[found.phrase[order]],
+        found.vague[found.phrase[order]],
+    )
     open_ = worth[order] > 0.0
     taken: list[NDArray[np.int64]] = []
     ranks: list[NDArray[np.int64]] = []
@@ -133,6 +140,8 @@ def _picks(found: Candidates, worth: NDArray[np.float64], size: int, most: int) 
         from_shared[row[first]] += is_shared[first]
         mine = chosen[row[where]]  # (w, words)
         theirs = stems[where]
+        if turn in _CLOSED_AFTER:
+            open_ &= vague != _CLOSED_AFTER[turn]
         overlap = ((theirs[:, :, None] == mine[:, None, :]) & (theirs[:, :, None] >= 0)).any(axis=(1, 2))
         open_[first] = False
         open_[where[overlap | (tasked[row[where]] & is_task[where])]] = False

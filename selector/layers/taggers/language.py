@@ -57,7 +57,7 @@ def load(code: str) -> Language:
             raise unknown("language", one, stopwordsiso.langs())
     stops = {lower(word) for one in codes for word in stopwordsiso.stopwords(one)}
     if "en" in codes:
-        stops = (stops - english.TOPICS) | english.FILLERS
+        stops = (stops | english.FILLERS) - english.TOPICS - english.SOFT
     return Language(codes, frozenset(stops), _folder(codes))
 
 
@@ -118,16 +118,13 @@ def _list_weight(code: str) -> float:
 
 
 def _folder(codes: tuple[str, ...]) -> Callable[[str], str]:
-    import Stemmer
-
+    """Words of a second language are folded by the first one's rules."""
+    if codes[0] == "en":
+        return lambda word: word if unspaced(word) else english.singular(word.removesuffix("'s").removesuffix("'"))
     names = [_STEMMERS[code] for code in codes if code in _STEMMERS]
     if not names:
         return lambda word: word
-    stem = Stemmer.Stemmer(names[0]).stemWord  # words of a second language are folded by the first one's rules
-    irregular = english.PLURALS if codes[0] == "en" else {}
+    import Stemmer
 
-    def fold(word: str) -> str:
-        word = word.removesuffix("'s").removesuffix("'")
-        return word if unspaced(word) else stem(irregular.get(word, word))
-
-    return fold
+    stem = Stemmer.Stemmer(names[0]).stemWord
+    return lambda word: word if unspaced(word) else stem(word.removesuffix("'s").removesuffix("'"))

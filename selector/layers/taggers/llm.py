@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from selector.core import Room, Texts
 from selector.errors import BudgetError, plural
 from selector.layers.taggers import Tags, from_lists
 from selector.layers.taggers.asking import Endpoint, Failures, ask
-from selector.layers.taggers.journal import append, answers
+from selector.layers.taggers.journal import answers, append
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +22,8 @@ _VERSION = 1
 _OVERHEAD = 8  # tokens that a chat format adds to a message, about
 _TOKENS_PER_TAG = 6  # of an answer, quotes and commas included, about
 
-PROMPT = """You are a tagging system. Give the tags that best describe the intentions of the text below: what it asks for, its subject, the \
-skill it needs. Each tag is one to three words in the language of the text, lower case, and general enough that other texts share it, \
+PROMPT = """You are a tagging system. Give the tags that best describe the intentions of the text below: what it asks for, its subject, \
+the skill it needs. Each tag is one to three words in the language of the text, lower case, and general enough that other texts share it, \
 such as "unit conversion", "python", "meal planning", "summarization". Give about {tags} tags.
 
 Text:
@@ -125,4 +124,3 @@ class Llm:
 def hashes(text: str) -> str:
     """The name of a text in the journal."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-

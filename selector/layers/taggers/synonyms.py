@@ -14,12 +14,16 @@ from selector.core import Room
 _TILE = 1_024  # tags compared with all more frequent ones at once: 80 MB for 20,000 tags
 
 # A tag that holds another whole ('short story', 'story') is narrower, not a synonym, unless it is nearer than this share of the way to 1.
-_CONTAINED = 0.6
+_CONTAINED = 0.8
+# Words that share this much of the longer one from its start are one family.
+_FAMILY = 0.8
 # Synonyms stand in for each other; tags that meet in this share of the rarer one's texts (celsius, fahrenheit) go together.
 _TOGETHER = 0.1
 
 
-def leaders(names: Sequence[str], folded: Sequence[str], counts: NDArray[np.int64], incidence: Any, merge: float, room: Room) -> NDArray[np.int64]:
+def leaders(
+    names: Sequence[str], folded: Sequence[str], counts: NDArray[np.int64], incidence: Any, merge: float, room: Room
+) -> NDArray[np.int64]:
     """(T,) for each tag the tag it is an instance of, itself where it stands alone.
 
     Taken from the most frequent down (ties by name), a tag joins the nearest leader whose cosine (static encoder) is at least
@@ -58,7 +62,7 @@ def leaders(names: Sequence[str], folded: Sequence[str], counts: NDArray[np.int6
 def _alike(member: frozenset[str], head: frozenset[str], value: float, merge: float, cosine: Callable[[str, str], float]) -> bool:
     only_member, only_head = member - head, head - member
     if not only_member or not only_head:
-        return not only_member and not only_head or value >= merge + _CONTAINED * (1.0 - merge)
+        return (not only_member and not only_head) or value >= merge + _CONTAINED * (1.0 - merge)
     # Each word of the difference must have a partner on the other side.
     return all(max(cosine(one, other) for other in only_head) >= merge for one in only_member) and all(
         max(cosine(one, other) for other in only_member) >= merge for one in only_head
@@ -66,15 +70,31 @@ def _alike(member: frozenset[str], head: frozenset[str], value: float, merge: fl
 
 
 def _meet(postings: Any, one: int, other: int) -> bool:
-    rows = [postings.indices[postings.indptr[tag] : postings.indptr[tag + 1]] for tag in (one, other)]
-    return bool(len(np.intersect1d(*rows, assume_unique=True)) > _TOGETHER * min(map(len, rows)))
+    left, right = (postings.indices[postings.indptr[tag] : postings.indptr[tag + 1]] for tag in (one, other))
+    return len(np.intersect1d(left, right, assume_unique=True)) > _TOGETHER * min(len(left), len(right))
 
 
 def _word_cosine(words: Sequence[frozenset[str]], static: Any, room: Room) -> Callable[[str, str], float]:
+    """Cosine of two words, 1 for one family ('astronomer', 'astronomy'), -1 where the encoder cannot know it.
+
+    The static encoder sees pieces: what it says of words that it does not have whole ('l-izard', 'w-izard') is their spelling.
+    """
     distinct = sorted({word for one in words for word in one})
     number = {word: at for at, word in enumerate(distinct)}
     vectors = _unit(static.encode(distinct, room)) if distinct else np.empty((0, 1), np.float32)
-    return lambda one, other: float(vectors[number[one]] @ vectors[number[other]])
+    whole = [len(static.tokenizer.encode(word, add_special_tokens=False).ids) == 1 for word in distinct]
+
+    def cosine(one: str, other: str) -> float:
+        pairs = zip(one, other, strict=False)
+        shared = next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+        if shared >= 6 and shared >= _FAMILY * max(len(one), len(other)):
+            return 1.0
+        if shared == min(len(one), len(other)) and (shared < 4 or abs(len(one) - len(other)) > 3):
+            return -1.0  # 'rob', 'robot': near by spelling alone
+        left, right = number[one], number[other]
+        return float(vectors[left] @ vectors[right]) if whole[left] and whole[right] else -1.0
+
+    return cosine
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

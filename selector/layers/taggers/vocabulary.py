@@ -36,11 +36,11 @@ class Edited:
 
 
 def fewest(rows: int) -> int:
-    """The threshold `auto`: sqrt(n) / 60 texts; 2 from 100 texts on, 6 in a pool of 117,654, 17 in a million; 1 below 100 texts.
+    """The threshold `auto`: sqrt(n) / 85 texts; 2 from 100 texts on, 4 in a pool of 117,654, 12 in a million; 1 below 100 texts.
 
     The root, because distinct tags grow like it (Heaps' law): a share of n would leave a large pool its broadest tags only.
     """
-    return 1 if rows < 100 else max(2, round(rows**0.5 / 60))
+    return 1 if rows < 100 else max(2, round(rows**0.5 / 85))
 
 
 def fold(name: str, language: Language) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import count, groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,20 +42,21 @@ def read(strings: Sequence[str], language: Language, characters: int, room: Room
     lengths = np.empty(len(strings), np.int64)
     chunks: list[NDArray[np.int32]] = []
     find, number, cut = _pattern().findall, ids.__getitem__, 0
-    for row, text in enumerate(strings):
+    for at, text in enumerate(strings):
         cut += len(text) > characters
         tokens = find(_prose(text[:characters]))
-        lengths[row] = len(tokens)
+        lengths[at] = len(tokens)
         chunks.append(np.fromiter(map(number, tokens), np.int32, len(tokens)))
-        if row % 20_000 == 0:
-            room.progress("reading words", row, len(strings))
+        if at % 20_000 == 0:
+            room.progress("reading words", at, len(strings))
     form = np.concatenate(chunks) if chunks else np.empty(0, np.int32)
     row = np.repeat(np.arange(len(strings), dtype=np.int32), lengths)
     forms = list(ids)
     row, form, forms = _segment(row, form, forms)
     forms, form = _lowered(forms, form)
     word = np.array([_is_word(one) for one in forms], bool)
-    stop = np.array([language.stops(one.removesuffix("'s")) for one in forms], bool)
+    # One letter alone is a variable or an article.
+    stop = np.array([language.stops(one.removesuffix("'s")) or (len(one) == 1 and not unspaced(one)) for one in forms], bool)
     ends = np.array([one[0] in _ENDS for one in forms], bool)
     sentence, place = _sentences(row, ends[form])
     copies = _copies(row, form, sentence, place)
@@ -102,7 +104,7 @@ def _is_word(form: str) -> bool:
         return False
     if any(letter.isdigit() for letter in form):
         return re.fullmatch(r"[^\W\d_]{2,}-\d{1,2}", form) is not None  # covid-19
-    return 1 < len(form) <= 30 or unspaced(form) is not None
+    return len(form) <= 30 or unspaced(form) is not None
 
 
 def _lowered(forms: list[str], form: NDArray[np.int32]) -> tuple[list[str], NDArray[np.int32]]:
@@ -136,12 +138,12 @@ def _segment(row: NDArray[np.int32], form: NDArray[np.int32], forms: list[str]) 
 def _cut(runs: list[str]) -> Iterable[list[str]]:
     from selector.tokenizers import load
 
+    backend: Any = load().backend  # type: ignore[attr-defined]  # the embedded tokenizer is a fast one; only it tells offsets
     script = re.compile(f"[{UNSPACED}]+|[^{UNSPACED}]+")
     for start in range(0, len(runs), 4_096):
         # The tokenizer gives several tokens one and the same span where a character is split into bytes.
-        for run, encoding in zip(
-            runs[start : start + 4_096], load().backend.encode_batch(runs[start : start + 4_096], add_special_tokens=False), strict=True
-        ):
+        batch = runs[start : start + 4_096]
+        for run, encoding in zip(batch, backend.encode_batch(batch, add_special_tokens=False), strict=True):
             spans: list[tuple[int, int]] = []
             for first, last in encoding.offsets:
                 if spans and first < spans[-1][1]:
@@ -178,5 +180,3 @@ def _copies(row: NDArray[np.int32], form: NDArray[np.int32], sentence: NDArray[n
     texts = np.empty(len(order), np.int64)
     texts[order] = np.bincount(group, new_text)[group]
     return np.where(lengths >= 4, texts, 1).astype(np.int32)[sentence]
-
-
