@@ -11,12 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from selector.arrow_rows import take_column
 from selector.core import Rows
 from selector.errors import InputError
 
 KEYS = {"messages": ("role", "content"), "sharegpt": ("from", "value")}
 ASSISTANT = frozenset({"assistant", "gpt", "chatgpt", "model", "bot", "function_call"})
 USER = frozenset({"user", "human", "prompter"})
+CUT = 16_384  # conversations cut at one time
 BETWEEN = "\n\n"  # turns are joined by one blank line, without labels: a label would be text that nobody wrote
 
 
@@ -96,10 +98,13 @@ def cut(column: pa.ChunkedArray, turns: Turns, owners: Rows, ends: Rows) -> pa.C
         return pa.chunked_array([pa.array(shorter, column.type)])
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     wanted = np.arange(offsets[-1]) + np.repeat(turns.starts[owners] - offsets[:-1], lengths)
-    flat = pc.list_flatten(column).take(pa.array(wanted))
-    values = pa.concat_arrays(flat.chunks) if isinstance(flat, pa.ChunkedArray) else flat
-    large = pa.LargeListArray.from_arrays(pa.array(offsets), values)
-    return pa.chunked_array([large.cast(column.type)])
+    flat = pc.list_flatten(column)
+    pieces = []
+    for at in range(0, max(1, len(owners)), CUT):  # in pieces, since a list array holds its turns in one array, which ends at 2 GB
+        first, last = offsets[at], offsets[min(at + CUT, len(owners))]
+        values = take_column(flat, wanted[first:last]).combine_chunks()
+        pieces.append(pa.LargeListArray.from_arrays(pa.array(offsets[at : at + CUT + 1] - first), values).cast(column.type))
+    return pa.chunked_array(pieces, column.type)
 
 
 def is_text(kind: pa.DataType) -> bool:

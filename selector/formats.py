@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from selector import conversations
+from selector.arrow_rows import take
 from selector.core import Rows
 from selector.errors import InputError, plural, unknown
 from selector.rendering import TARGETS, render
@@ -97,7 +98,7 @@ def sides(
             number = np.arange(len(owners)) - np.searchsorted(owners, owners) + 1
             place = table.column_names.index(name)
             shorter = conversations.cut(table.column(name), turns, owners, at)
-            table, rows = table.take(owners).set_column(place, table.schema.field(place), shorter), owners
+            table, rows = take(table, owners).set_column(place, table.schema.field(place), shorter), owners
     elif every_turn:
         raise InputError(f"{source}: every turn was asked for, but the format '{found.name}' has no turns; leave it out.")
     else:

@@ -115,12 +115,11 @@ def _collect(rows: Callable[[list[str]], Iterable[Row]], source: str) -> tuple[p
     while True:
         skipped: list[str] = []
         batches: list[pa.Table] = []
-        known = len(as_text)
         stream = iter(rows(skipped))
         while batch := list(islice(stream, BATCH)):
             batches.append(_table(batch, as_text, sum(one.num_rows for one in batches), source))
         table = _concat(batches, as_text)
-        if table is not None and len(as_text) == known:
+        if table is not None:
             return _noted(table, as_text, source), skipped
 
 

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import ArrayLike
 
 from selector import formats, hub, json_rows, reading
+from selector.arrow_rows import take, take_column
 from selector.core import Rows, Texts
 from selector.errors import InputError, unknown
 
@@ -89,9 +90,14 @@ class Pool:
     def take(self, positions: ArrayLike) -> Pool:
         """The pool of these rows only, in this order; `positions` count in this pool."""
         at = np.asarray(positions, np.int64)
-        index = pa.array(at)
-        sides = (self.instructions.take(index), self.responses.take(index), self.ids.take(index))
-        return Pool(self.table.take(index), *sides, self.rows[at], self.source, self.format, self.skipped)
+        return replace(
+            self,
+            table=take(self.table, at),
+            instructions=take_column(self.instructions, at),
+            responses=take_column(self.responses, at),
+            ids=take_column(self.ids, at),
+            rows=self.rows[at],
+        )
 
     def concat(self, other: Pool) -> Pool:
         """This pool's rows, then the other's with row number -1. Columns that one side lacks are null there.
@@ -142,7 +148,7 @@ class Pool:
 
     @cached_property
     def fingerprint(self) -> str:
-        """blake2b over both sides and the ids; the same for the same strings however Arrow cuts them. About 1 s for 1 GB."""
+        """blake2b over both sides and the ids; the same for the same strings however Arrow cuts them. About 2 s for 1 GB."""
         return digest(self.instructions, self.responses, self.ids)
 
 
@@ -191,7 +197,7 @@ def _pool(
     ids = _ids(table, source, id_column)
     if sides.turns is not None:
         turns = pa.array(sides.turns).cast(pa.string())
-        ids = pc.binary_join_element_wise(ids.take(pa.array(sides.rows)), pa.chunked_array([turns]), "#")
+        ids = pc.binary_join_element_wise(take_column(ids, sides.rows), pa.chunked_array([turns]), "#")
     return Pool(sides.table, sides.instructions, sides.responses, ids, sides.rows, source, sides.format)
 
 

@@ -27,6 +27,7 @@ BESIDE = {
     "config.json",
 }
 SPLIT = re.compile(r"(train|test|validation|valid|val|dev|eval)(?:[-_.\d]|$)", re.IGNORECASE)
+CSV_BLOCK = 64 << 20  # bytes; no row of a CSV file may be longer
 HUB = "hf://datasets/"
 
 
@@ -151,7 +152,7 @@ def _csv(path: Path, skip_bad: bool, text_columns: set[str]) -> Reading:
             header = next(csv.reader(lines), [])
         table = arrow.read_csv(
             path,
-            arrow.ReadOptions(use_threads=False, block_size=64 << 20),
+            arrow.ReadOptions(use_threads=False, block_size=CSV_BLOCK),
             arrow.ParseOptions(newlines_in_values=True, invalid_row_handler=invalid),
             arrow.ConvertOptions(column_types={name: pa.string() for name in header if name.lower() in text_columns}),
         )

@@ -89,7 +89,9 @@ def test_every_turn_is_a_row(as_json):
     assert got.table.schema.field("messages").type == pool(rows).table.schema.field("messages").type
 
 
-def test_every_turn_with_a_chunked_and_sliced_table():
+@pytest.mark.parametrize("cut", [1, 2, 1000])
+def test_every_turn_with_a_chunked_and_sliced_table(cut, monkeypatch):
+    monkeypatch.setattr("selector.conversations.CUT", cut)
     table = pa.Table.from_pylist([{"messages": None}, *({"messages": LONG} for _ in range(4))])
     table = pa.concat_tables([table.slice(1, 2), table.slice(0, 1), table.slice(3)])
     got = pool(table, every_turn=True)

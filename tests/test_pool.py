@@ -84,6 +84,20 @@ def test_take_follows_rows_and_ids(pool):
     assert len(pool.take([])) == 0
 
 
+def test_take_beyond_what_arrow_joins(monkeypatch):
+    from selector import arrow_rows
+
+    monkeypatch.setattr(arrow_rows, "PLAIN", 0)
+    monkeypatch.setattr(arrow_rows, "PIECE", 100)
+    table = pa.Table.from_pylist([{**row, "tags": [row["id"]]} for row in ROWS * 10])
+    table = pa.concat_tables([table.slice(0, 7), table.slice(7, 0), table.slice(7, 30), table.slice(37)])
+    order = np.random.default_rng(0).integers(0, 60, 200)
+    assert arrow_rows.take(table, order).to_pylist() == [table.to_pylist()[row] for row in order.tolist()]
+    assert arrow_rows.take(table, order).schema == table.schema
+    assert arrow_rows.take_column(table["id"], order[:5]).to_pylist() == [table["id"][row].as_py() for row in order[:5].tolist()]
+    assert arrow_rows.take(table, order[:0]).num_rows == 0
+
+
 def test_one_row():
     one = Pool.from_table(ROWS[:1])
     assert len(one) == 1
@@ -160,6 +174,8 @@ def test_normalise():
     assert normalise("ＦＵＬＬ　width ﬁ") == "full width fi"
     assert normalise("STRASSE") == normalise("straße") == "strasse"
     assert normalise("e\u0301") == normalise("É")
+    # Folded first to three characters, and composed again: the capital has no single character of its own.
+    assert normalise("\u03aa\u0301") == normalise("\u0390")
     assert normalise("你 好") != normalise("你好")
     for text in ("ẞ\u0345 x", "ΌΣΟΣ", "ǰ\u0323"):
         assert normalise(normalise(text)) == normalise(text)

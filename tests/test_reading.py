@@ -61,7 +61,7 @@ def test_a_folder_this_project_wrote_is_its_data(tmp_path):
     pq.write_table(pa.table({"row": [1], "order": [0]}), tmp_path / "picks.parquet")
     (tmp_path / "manifest.json").write_text("{}")
     (tmp_path / "README.md").write_text("card")
-    write(tmp_path / "dropped.jsonl", "jsonl")
+    (tmp_path / "dropped.jsonl").write_bytes(lines(ROWS[:1]))
     assert read(tmp_path).table.to_pylist() == ROWS
 
 
@@ -358,6 +358,14 @@ def test_csv_keeps_texts_that_look_like_numbers(tmp_path):
     assert pool.responses.to_pylist() == ["007", "true"]
     assert pool.ids.to_pylist() == ["001", "002"]
     assert pool.table["score"].to_pylist() == [0.5, 1.0]
+
+
+def test_csv_line_breaks_at_the_edge_of_a_block(tmp_path, monkeypatch):
+    monkeypatch.setattr("selector.reading.CSV_BLOCK", 64)
+    path = tmp_path / "pool.csv"
+    text = "a\nb\nc\n" * 3
+    path.write_text("instruction,response\n" + f'"{text}",x\n' * 40)
+    assert read(path).table["instruction"].to_pylist() == [text] * 40
 
 
 def test_csv_rows_of_another_width(tmp_path):
