@@ -10,13 +10,22 @@ from typing import Any
 
 import numpy as np
 from numba import get_num_threads, get_thread_id, njit, prange
+from numpy.typing import NDArray
 
 FEW = 512  # up to so many candidates one thread is done before a second has woken up
 
 
+def threads() -> int:
+    """How many threads the loops run on now."""
+    return int(get_num_threads())
+
+
+# ------------------------------------------------------------------------------------------------- tiles of dense vectors
+
+
 @njit(cache=True, parallel=True, fastmath={"contract", "nsz"})
-def dense_rises(values, cover, weights, least, gains):  # type: ignore[no-untyped-def]
-    """Adds to `gains` (b,) the weighted rises of a dense tile `values` (b, r) over `cover` (r,)."""
+def tile_rises(values, cover, weights, least, gains):  # type: ignore[no-untyped-def]
+    """Adds to `gains` (b,) the weighted rises of a tile `values` (b, r) over `cover` (r,)."""
     for candidate in prange(values.shape[0]):
         total = 0.0
         for row in range(values.shape[1]):
@@ -27,8 +36,8 @@ def dense_rises(values, cover, weights, least, gains):  # type: ignore[no-untype
 
 
 @njit(cache=True, parallel=True)
-def count_risen(values, cover, least, counts):  # type: ignore[no-untyped-def]
-    """`counts` (b,): how many entries of each line of the tile still rise above coverage."""
+def tile_count(values, cover, least, counts):  # type: ignore[no-untyped-def]
+    """`counts` (b,): how many entries of each line of the tile rise above coverage."""
     for candidate in prange(values.shape[0]):
         total = 0
         for row in range(values.shape[1]):
@@ -38,63 +47,84 @@ def count_risen(values, cover, least, counts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, parallel=True)
-def keep_risen(values, cover, least, starts, first, rows, kept):  # type: ignore[no-untyped-def]
-    """Writes those entries of each line from `starts` on: their row into `rows`, their similarity into `kept`."""
+def tile_collect(values, cover, least, starts, rows, similarities):  # type: ignore[no-untyped-def]
+    """Writes those entries of each line from `starts` (b,) on."""
     for candidate in prange(values.shape[0]):
         place = starts[candidate]
         for row in range(values.shape[1]):
-            value = values[candidate, row]
-            if value - cover[row] > least:
-                rows[place] = first + row
-                kept[place] = value
+            if values[candidate, row] - cover[row] > least:
+                rows[place] = row
+                similarities[place] = values[candidate, row]
                 place += 1
 
 
 @njit(cache=True)
-def _column_rise(candidate, entries, cover, weights, least):  # type: ignore[no-untyped-def]
-    starts, rows, kept = entries
+def raise_line(line, cover, weights):  # type: ignore[no-untyped-def]
+    """Raises `cover` to a whole line (n,) of similarities; returns the weighted rise."""
+    total = 0.0
+    for row in range(line.size):
+        if line[row] > cover[row]:
+            total += weights[row] * (np.float64(line[row]) - np.float64(cover[row]))
+            cover[row] = line[row]
+    return total
+
+
+# ------------------------------------------------------------------------------------------------------- kept similarities
+
+
+@njit(cache=True)
+def _kept_rise(candidate, kept, cover, weights, least):  # type: ignore[no-untyped-def]
+    starts, rows, similarities = kept
     total = 0.0
     for place in range(starts[candidate], starts[candidate + 1]):
-        rise = kept[place] - cover[rows[place]]
+        rise = similarities[place] - cover[rows[place]]
         if rise > least:
             total += weights[rows[place]] * rise
     return total
 
 
 @njit(cache=True, parallel=True)
-def _column_rises_together(candidates, entries, cover, weights, least, gains):  # type: ignore[no-untyped-def]
+def _kept_rises_together(candidates, kept, cover, weights, least, gains):  # type: ignore[no-untyped-def]
     for position in prange(candidates.size):
-        gains[position] = _column_rise(candidates[position], entries, cover, weights, least)
+        gains[position] = _kept_rise(candidates[position], kept, cover, weights, least)
 
 
 @njit(cache=True)
-def _column_rises_alone(candidates, entries, cover, weights, least, gains):  # type: ignore[no-untyped-def]
+def _kept_rises_alone(candidates, kept, cover, weights, least, gains):  # type: ignore[no-untyped-def]
     for position in range(candidates.size):
-        gains[position] = _column_rise(candidates[position], entries, cover, weights, least)
+        gains[position] = _kept_rise(candidates[position], kept, cover, weights, least)
 
 
-def column_rises(candidates: Any, entries: Any, cover: Any, weights: Any, least: Any, gains: Any) -> None:
-    """`gains` (m,) from kept entries (starts, rows, kept): candidate c owns `starts[c]` to `starts[c + 1]` of `rows` and `kept`."""
-    loop = _column_rises_together if len(candidates) > FEW else _column_rises_alone
-    loop(candidates, entries, cover, weights, least, gains)
+def kept_rises(candidates: Any, kept: Any, cover: Any, weights: Any, least: float) -> NDArray[np.float64]:
+    """(m,) weighted rises from kept similarities: candidate c owns `starts[c]` to `starts[c + 1]` of the other two."""
+    gains = np.zeros(len(candidates))
+    loop = _kept_rises_together if len(candidates) > FEW else _kept_rises_alone
+    loop(candidates, kept, cover, weights, least, gains)
+    return gains
 
 
 @njit(cache=True)
-def column_raise(candidate, entries, cover, weights):  # type: ignore[no-untyped-def]
-    """Raises `cover` by the candidate's kept entries; returns the weighted rise."""
-    starts, rows, kept = entries
+def raise_kept(candidate, kept, cover, weights):  # type: ignore[no-untyped-def]
+    """Raises `cover` by the candidate's kept similarities; returns the weighted rise."""
+    starts, rows, similarities = kept
     total = 0.0
     for place in range(starts[candidate], starts[candidate + 1]):
         row = rows[place]
-        if kept[place] > cover[row]:
-            total += weights[row] * (np.float64(kept[place]) - np.float64(cover[row]))
-            cover[row] = kept[place]
+        if similarities[place] > cover[row]:
+            total += weights[row] * (np.float64(similarities[place]) - np.float64(cover[row]))
+            cover[row] = similarities[place]
     return total
+
+
+# ------------------------------------------------------------------------------------------------ postings of sparse vectors
 
 
 @njit(cache=True)
 def _walk(candidate, index, sums, touched):  # type: ignore[no-untyped-def]
-    """Similarities of one candidate to the rows that share a column with it, into `sums`; returns how many rows were touched."""
+    """Similarities of one candidate to the rows that share a column with it, into `sums`; returns how many rows were touched.
+
+    `index` is (indptr, columns, entries) of the rows and (heads, rows, values) of the columns; `sums` is all zero before.
+    """
     indptr, columns, entries, heads, rows, values = index
     count = 0
     for place in range(indptr[candidate], indptr[candidate + 1]):
@@ -117,7 +147,7 @@ def _posting_rise(candidate, index, cover, weights, least, sums, touched):  # ty
     total = 0.0
     for place in range(count):
         row = touched[place]
-        rise = sums[row] - cover[row]
+        rise = np.float32(sums[row]) - cover[row]
         if rise > least:
             total += weights[row] * rise
         sums[row] = 0.0
@@ -137,29 +167,45 @@ def _posting_rises_alone(candidates, index, cover, weights, least, sums, touched
         gains[position] = _posting_rise(candidates[position], index, cover, weights, least, sums[0], touched[0])
 
 
-def posting_rises(candidates: Any, index: Any, cover: Any, weights: Any, least: Any, sums: Any, touched: Any, gains: Any) -> None:
-    """`gains` (m,) by the inverted index; `sums` and `touched` (threads, n) are scratch, zero between calls.
-
-    `index` is (indptr, columns, entries) of the rows and (heads, rows, values) of the columns.
-    """
+def posting_rises(candidates: Any, index: Any, cover: Any, weights: Any, least: float, sums: Any, touched: Any, gains: Any) -> None:
+    """`gains` (m,) by the inverted index; `sums` and `touched` (threads, n) are scratch, `sums` zero between calls."""
     loop = _posting_rises_together if len(candidates) > FEW else _posting_rises_alone
     loop(candidates, index, cover, weights, least, sums, touched, gains)
 
 
 @njit(cache=True)
-def posting_raise(candidate, index, cover, weights, sums, touched):  # type: ignore[no-untyped-def]
-    """Raises `cover` (float64 here) by one row's similarities; returns the weighted rise."""
-    count = _walk(candidate, index, sums[0], touched[0])
-    total = 0.0
-    for place in range(count):
+def posting_line(candidate, index, sums, touched, line):  # type: ignore[no-untyped-def]
+    """The candidate's similarities to all rows into `line` (n,), zero before."""
+    for place in range(_walk(candidate, index, sums[0], touched[0])):
         row = touched[0, place]
-        if sums[0, row] > cover[row]:
-            total += weights[row] * (sums[0, row] - cover[row])
-            cover[row] = sums[0, row]
+        line[row] = sums[0, row]
         sums[0, row] = 0.0
-    return total
 
 
-def threads() -> int:
-    """How many threads the loops run on now."""
-    return int(get_num_threads())
+@njit(cache=True, parallel=True)
+def posting_count(candidates, index, cover, least, sums, touched, counts):  # type: ignore[no-untyped-def]
+    """`counts` (m,): how many rows each candidate would raise."""
+    for position in prange(candidates.size):
+        worker = get_thread_id()
+        total = 0
+        for place in range(_walk(candidates[position], index, sums[worker], touched[worker])):
+            row = touched[worker, place]
+            if np.float32(sums[worker, row]) - cover[row] > least:
+                total += 1
+            sums[worker, row] = 0.0
+        counts[position] = total
+
+
+@njit(cache=True, parallel=True)
+def posting_collect(candidates, index, cover, least, sums, touched, starts, rows, similarities):  # type: ignore[no-untyped-def]
+    """Writes the rows that each candidate would raise, and their similarities, from `starts` (m + 1,) on."""
+    for position in prange(candidates.size):
+        worker = get_thread_id()
+        at = starts[position]
+        for place in range(_walk(candidates[position], index, sums[worker], touched[worker])):
+            row = touched[worker, place]
+            if np.float32(sums[worker, row]) - cover[row] > least:
+                rows[at] = row
+                similarities[at] = sums[worker, row]
+                at += 1
+            sums[worker, row] = 0.0

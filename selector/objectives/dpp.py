@@ -206,7 +206,8 @@ class _Cholesky:
             if bytes_needed > self.memory:
                 raise MemoryForecast(
                     f"dpp with this kernel has to hold {shape[0]:,} rows of its factor for {picks:,} picks, "
-                    f"{bytes_needed / 2**30:.1f} GiB with the copy, but the memory option leaves {self.memory / 2**30:.1f} GiB; lower the budget, raise --memory, or use dense "
+                    f"{bytes_needed / 2**30:.1f} GiB with the copy, but the memory option leaves {self.memory / 2**30:.1f} GiB; "
+                    "lower the budget, raise --memory, or use dense "
                     "vectors with kernel linear (macro), which need no factor."
                 )
             grown = np.zeros(shape)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from selector.core import NO_ROWS, Gains, Ground, Need, Rows, Similarity, State
+from selector.core import NO_ROWS, Gains, Ground, Need, Progress, Rows, State
 from selector.features import SparseVectors
+from selector.kernels import rise
+from selector.kernels.sources import Cover, Kept, Postings, Tiles
 from selector.ties import TOLERANCE
 
 log = logging.getLogger(__name__)
+
+FIRST_LOOK = 8  # picks after which the similarities left are first estimated; then after every doubling
+ENTRY = 8  # bytes of a kept similarity: 4 for its row, 4 for itself
+SWEPT_AT_ONCE = 1024  # candidates
 
 
 @dataclass(frozen=True)
@@ -38,159 +44,90 @@ class FacilityLocation:
         return (Need("vectors", self.features),)
 
     def start(self, ground: Ground, chosen: Rows = NO_ROWS) -> State:
-        vectors = ground.vectors[self.features]
-        weights = np.ones(ground.size) if ground.weights is None else ground.weights
-        if isinstance(vectors, SparseVectors):
-            state: State = _Postings(vectors, weights)
-            for row in chosen:
-                state.add(int(row))
-            return state
-        cover = _cover(ground, vectors, chosen)
-        return _Dense(ground, vectors, weights, cover, float(weights @ cover), picks=len(chosen))
+        return _Covering(ground, self._source(ground), chosen)
 
     def value(self, ground: Ground, rows: Rows) -> float:
+        return _Covering(ground, self._source(ground), rows).value
+
+    def _source(self, ground: Ground) -> _Source:
         vectors = ground.vectors[self.features]
-        if isinstance(vectors, SparseVectors):
-            return self.start(ground, rows).value
-        weights = np.ones(ground.size) if ground.weights is None else ground.weights
-        return float(weights @ _cover(ground, vectors, rows))
+        return Postings(vectors) if isinstance(vectors, SparseVectors) else Tiles(vectors, ground.memory // 8)
 
 
-def _cover(ground: Ground, vectors: Similarity, chosen: Rows) -> NDArray[np.float32]:
-    """(n,) similarity of each row to its nearest chosen row, at least 0."""
-    cover = np.zeros(ground.size, np.float32)
-    for block in vectors.blocks(chosen, ground.memory // 8):
-        part = cover[block.first_row : block.first_row + block.values.shape[1]]
-        np.maximum(part, block.values.max(axis=0), out=part)
-    return cover
+class _Source(Protocol):
+    """Where similarities come from before they are kept; `cover` (n,) is the similarity of each row to its nearest chosen row."""
+
+    scale: float  # the largest similarity of a row to itself
+    batch: int  # how many candidates are worth asking at once, at least
+
+    def cover(self, chosen: Rows) -> Cover: ...
+
+    def rises(self, candidates: Rows, cover: Cover, weights: Gains, least: float, progress: Progress) -> Gains:
+        """(m,) weighted sums of the rises above coverage that are larger than `least`."""
+        ...
+
+    def line(self, row: int) -> Cover:
+        """(n,) similarities of all rows to this one."""
+        ...
+
+    def count(self, candidates: Rows, cover: Cover, least: float) -> NDArray[np.int64]:
+        """(m,) how many rows each candidate would raise."""
+        ...
+
+    def collect(self, candidates: Rows, cover: Cover, least: float) -> Kept:
+        """Those rows and their similarities: (starts, rows, similarities), candidate by candidate."""
+        ...
 
 
-@dataclass
-class _Dense:
-    """Tiles at first; once the entries above coverage fit the memory, one sweep keeps exactly those and everything after reads them.
+class _Covering:
+    """Similarities from their source at first; once those above coverage fit the memory, one sweep keeps exactly these.
 
-    Coverage only rises, so an entry at or below it can never matter again: the sweep changes no gain, and the picks stay exact to any k.
+    Coverage only rises, so a similarity at or below it can never matter again: the sweep changes no gain, and the picks stay exact
+    to any k.
     """
 
-    ground: Ground
-    vectors: Similarity
-    weights: Gains
-    cover: NDArray[np.float32]  # (n,)
-    value: float
-    picks: int
-    evaluations: int = 0
-    batch: int = 128
-    next_look: int = 8  # number of picks at which the entries left are estimated again
-    starts: NDArray[np.int64] | None = None  # (n + 1,) where each candidate's kept entries begin
-    rows: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
-    kept: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
-
-    @property
-    def least(self) -> np.float32:
-        return np.float32(TOLERANCE * self.vectors.scale)
+    def __init__(self, ground: Ground, source: _Source, chosen: Rows) -> None:
+        self.ground, self.source = ground, source
+        self.weights = np.ones(ground.size) if ground.weights is None else ground.weights
+        self.least = TOLERANCE * source.scale
+        self.cover = source.cover(chosen)
+        self.value = float(self.weights @ self.cover)
+        self.kept: Kept | None = None
+        self.picks, self.next_look = len(chosen), FIRST_LOOK
+        self.evaluations, self.batch = 0, source.batch
 
     def gains(self, candidates: Rows) -> Gains:
-        from selector.kernels.rise import column_rises, dense_rises
-
-        if self.starts is None and self.picks >= self.next_look:
+        if self.kept is None and self.picks >= self.next_look:
             self._sweep_if_it_fits()
         self.evaluations += len(candidates)
-        gains = np.zeros(len(candidates))
-        if self.starts is not None:
-            column_rises(candidates, (self.starts, self.rows, self.kept), self.cover, self.weights, self.least, gains)
-            return gains
-        for block in self.vectors.blocks(candidates, self.ground.memory // 8):
-            part = slice(block.first_row, block.first_row + block.values.shape[1])
-            dense_rises(block.values, self.cover[part], self.weights[part], self.least, gains[block.candidates])
-            if len(candidates) > 4 * self.batch:
-                self.ground.progress("gains", block.candidates.stop, len(candidates))
-        return gains
+        if self.kept is None:
+            return self.source.rises(candidates, self.cover, self.weights, self.least, self.ground.progress)
+        return rise.kept_rises(candidates, self.kept, self.cover, self.weights, self.least)
 
     def add(self, row: int) -> None:
-        from selector.kernels.rise import column_raise
-
         self.picks += 1
-        if self.starts is not None:
-            self.value += column_raise(row, (self.starts, self.rows, self.kept), self.cover, self.weights)
-            return
-        for block in self.vectors.blocks(np.array([row]), self.ground.memory):
-            part = slice(block.first_row, block.first_row + block.values.shape[1])
-            rise = np.maximum(block.values[0] - self.cover[part], 0)
-            self.value += float(self.weights[part] @ rise.astype(np.float64))
-            self.cover[part] = np.maximum(self.cover[part], block.values[0])
+        if self.kept is None:
+            self.value += float(rise.raise_line(self.source.line(row), self.cover, self.weights))
+        else:
+            self.value += float(rise.raise_kept(row, self.kept, self.cover, self.weights))
 
     def _sweep_if_it_fits(self) -> None:
-        from selector.kernels.rise import count_risen, keep_risen
-
         self.next_look = 2 * self.picks
-        room = self.ground.memory // 2 // 8  # entries: 4 bytes for the row, 4 for the similarity
-        if self._entries_left() * 1.1 > room:
-            return
         size = self.ground.size
-        starts, lengths = np.zeros(size + 1, np.int64), np.zeros(size, np.int64)
-        parts: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
-        everything = np.arange(size)
-        step = max(1, min(1024, self.ground.memory // 8 // (4 * size)))  # candidates whose full line fits a tile
-        for first in range(0, size, step):
-            lines = self._lines(everything[first : first + step])
-            counts = np.zeros(len(lines), np.int64)
-            count_risen(lines, self.cover, self.least, counts)
-            ends = np.cumsum(counts)
-            rows, kept = np.empty(int(ends[-1]), np.int32), np.empty(int(ends[-1]), np.float32)
-            keep_risen(lines, self.cover, self.least, ends - counts, 0, rows, kept)
-            lengths[first : first + step] = counts
-            parts.append((rows, kept))
-            self.ground.progress("sweep", min(size, first + step), size)
-        np.cumsum(lengths, out=starts[1:])
-        self.rows, self.kept = np.empty(int(starts[-1]), np.int32), np.empty(int(starts[-1]), np.float32)
+        sample = np.unique(np.linspace(0, size - 1, min(256, size)).astype(np.int64))
+        expected = float(self.source.count(sample, self.cover, self.least).mean()) * size
+        if 1.1 * expected * ENTRY > self.ground.memory / 2:  # the parts and the whole are both held for a moment
+            return
+        parts: list[Kept] = []
+        for first in range(0, size, SWEPT_AT_ONCE):
+            parts.append(self.source.collect(np.arange(first, min(size, first + SWEPT_AT_ONCE)), self.cover, self.least))
+            self.ground.progress("sweep", min(size, first + SWEPT_AT_ONCE), size)
+        starts = np.concatenate([[0], np.cumsum(np.concatenate([np.diff(part[0]) for part in parts]))])
+        rows, similarities = np.empty(int(starts[-1]), np.int32), np.empty(int(starts[-1]), np.float32)
         place = 0
-        while parts:  # freed as they are copied: the entries are never held twice
-            rows, kept = parts.pop(0)
-            self.rows[place : place + len(rows)], self.kept[place : place + len(rows)] = rows, kept
-            place += len(rows)
-        self.starts, self.batch = starts, 4
-        log.info("sweep after %d picks: %d entries kept, %.2f %% of all pairs", self.picks, place, 100 * place / size**2)
-
-    def _lines(self, candidates: Rows) -> NDArray[np.float32]:
-        """(m, n) similarities of some candidates to all rows."""
-        lines = np.empty((len(candidates), self.ground.size), np.float32)
-        for block in self.vectors.blocks(candidates, lines.nbytes):
-            lines[block.candidates, block.first_row : block.first_row + block.values.shape[1]] = block.values
-        return lines
-
-    def _entries_left(self) -> float:
-        """About how many entries rise above coverage, from 128 evenly spaced candidates."""
-        from selector.kernels.rise import count_risen
-
-        sample = np.unique(np.linspace(0, self.ground.size - 1, min(128, self.ground.size)).astype(np.int64))
-        counts = np.zeros(len(sample), np.int64)
-        count_risen(self._lines(sample), self.cover, self.least, counts)
-        return float(counts.mean()) * self.ground.size
-
-
-class _Postings:
-    """Exact gains by walking an inverted index."""
-
-    def __init__(self, vectors: SparseVectors, weights: Gains) -> None:
-        from selector.kernels.rise import threads
-
-        rows, postings = vectors.data, vectors.postings
-        self.index = (rows.indptr, rows.indices, rows.data, postings.indptr, postings.indices, postings.data)
-        self.cover = np.zeros(vectors.size)  # (n,) similarity of each row to its nearest chosen row
-        self.weights = weights
-        self.least = TOLERANCE * vectors.scale
-        self.scratch = (np.zeros((threads(), vectors.size)), np.zeros((threads(), vectors.size), np.int32))
-        self.value, self.evaluations, self.batch = 0.0, 0, 4
-
-    def gains(self, candidates: Rows) -> Gains:
-        from selector.kernels.rise import posting_rises
-
-        self.evaluations += len(candidates)
-        gains = np.zeros(len(candidates))
-        posting_rises(candidates, self.index, self.cover, self.weights, self.least, *self.scratch, gains)
-        return gains
-
-    def add(self, row: int) -> None:
-        from selector.kernels.rise import posting_raise
-
-        self.value += posting_raise(row, self.index, self.cover, self.weights, *self.scratch)
+        while parts:  # freed as they are copied
+            _, some_rows, some = parts.pop(0)
+            rows[place : place + len(some)], similarities[place : place + len(some)] = some_rows, some
+            place += len(some)
+        self.kept, self.batch = (starts, rows, similarities), 4
+        log.info("sweep after %d picks: %d similarities kept, %.2f %% of all pairs", self.picks, place, 100 * place / size**2)
