@@ -153,6 +153,14 @@ def test_code_links_and_markup_are_no_tags():
     }
 
 
+def test_a_text_that_is_all_code_is_tagged_by_what_it_names():
+    pool = ["def binary_search(rows):\n    # look through a sorted array\n    return rows[0]", "```python\nx = 1\n```"] * 5
+    found = tags_of(Meso(language="en"), texts(pool))
+    assert any("binary" in tag for tag in found[0])
+    assert any("array" in tag for tag in found[0])
+    assert found[1] == ["python"]
+
+
 @pytest.mark.parametrize(
     ("code", "sentences", "wanted"),
     [

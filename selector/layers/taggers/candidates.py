@@ -155,7 +155,11 @@ def _judged(
     soft = np.array([one in english.SOFT for one in words.forms])
     order = np.array([one in english.TASKS and one not in english.ALSO_NOUNS for one in words.forms])
     parts = np.where(shown >= 0, shown, last[:, None])
-    never = (single & (soft | order)[last]) | (~single & soft[parts].any(axis=1) & (cohesion < _BELONG)) | (quality < 0.05)
+    never = (
+        (single & (soft | order)[last])
+        | (~single & soft[parts].any(axis=1) & (cohesion < _BELONG))
+        | (quality < np.where(single, 0.05, 0.35))
+    )
     vague = np.maximum(empty[parts].all(axis=1), 2 * (single & (quality < 0.4)))
     return quality, vague.astype(np.int8), never
 

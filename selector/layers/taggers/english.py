@@ -109,7 +109,8 @@ VAGUE = _words(
 SHORT = _words("a am an as at be by do go he i if in is it me my no of on or so to up us we")
 """The words under three letters by which English is told; its stop list holds every country code besides."""
 
-IRREGULAR = {one: one.removesuffix("s") for one in ("movies", "cookies", "smoothies", "calories", "zombies", "selfies", "brownies", "rookies")} | {
+IRREGULAR = {
+    "movies": "movie", "cookies": "cookie", "smoothies": "smoothie", "calories": "calorie", "zombies": "zombie", "selfies": "selfie",
     "potatoes": "potato", "tomatoes": "tomato", "heroes": "hero", "echoes": "echo", "volcanoes": "volcano", "mosquitoes": "mosquito",
     "children": "child", "men": "man", "women": "woman", "mice": "mouse", "feet": "foot", "teeth": "tooth", "analyses": "analysis",
     "criteria": "criterion", "phenomena": "phenomenon", "matrices": "matrix", "vertices": "vertex", "indices": "index", "indexes": "index",
@@ -163,6 +164,9 @@ _NAMED = {
     "punctuate": "punctuation",
     "calculate compute": "{thing} calculation",
     "convert": "conversion",
+    "divide": "division",
+    "multiply": "multiplication",
+    "subtract": "subtraction",
     "compare contrast": "comparison",
     "analyze analyse": "{thing} analysis",
     "evaluate assess": "{thing} evaluation",
@@ -204,7 +208,7 @@ def task(verb: str, thing: str) -> str | None:
     if verb in _MADE.split():
         return f"{thing} writing" if thing in _WRITTEN or thing.removesuffix("s") in _WRITTEN else None
     name = TASKS[verb]
-    return name.replace("{thing}", thing) if thing or "{thing}" not in name else None
+    return name.replace("{thing}", thing).strip()
 
 
 ALSO_NOUNS = _words("build contrast craft design draft edit estimate label outline plan rank research roleplay sort")

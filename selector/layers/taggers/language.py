@@ -25,6 +25,7 @@ _STEMMERS = {
     "pl": "polish", "pt": "portuguese", "ro": "romanian", "ru": "russian", "st": "sesotho", "sv": "swedish", "tr": "turkish",
 }  # fmt: skip
 
+_OTHER_SCRIPTS = frozenset(("ar", "bg", "bn", "el", "fa", "gu", "he", "hi", "hy", "ja", "ko", "mr", "ru", "th", "uk", "ur", "zh"))
 _SAMPLE = 2_000  # texts that are read to find the language
 _NOTABLE = 0.05  # a second language counts from this share of the sample on
 
@@ -104,7 +105,9 @@ def _languages_of() -> dict[str, tuple[str, ...]]:
     for code in sorted(stopwordsiso.langs()):
         for word in stopwordsiso.stopwords(code):
             # Lists hold stray letters and country codes ('de', 'fi'); the long English one would claim every language by them.
-            if not (code == "en" and len(word) < 3 and word not in english.SHORT):
+            # Some lists of other scripts hold Latin words and marks.
+            foreign = code in _OTHER_SCRIPTS and word.isascii()
+            if not foreign and not (code == "en" and len(word) < 3 and word not in english.SHORT):
                 found.setdefault(lower(word), []).append(code)
     return {word: tuple(codes) for word, codes in found.items()}
 

@@ -45,8 +45,11 @@ def leaders(
     for start in range(0, count, _TILE):
         stop = min(start + _TILE, count)
         near = vectors[start:stop] @ vectors[:stop].T  # (tile, stop)
-        left, right = np.nonzero(near >= merge)
-        left, right, value = left[left + start > right] + start, right[left + start > right], near[left, right][left + start > right]
+        left, right = np.nonzero(near >= merge - 1e-4)
+        left, right = left[left + start > right] + start, right[left + start > right]
+        # The last bits of a product depend on threads and tiles; the threshold must not.
+        value = np.einsum("pd,pd->p", vectors[left], vectors[right], dtype=np.float64)
+        left, right, value = left[value >= merge], right[value >= merge], value[value >= merge]
         for at in np.lexsort((right, -value, left)):
             member, head = int(left[at]), int(right[at])
             if leader[member] != member or leader[head] != head or digits[member] != digits[head]:

@@ -69,7 +69,15 @@ def cleaned(text: str) -> str:
 
 
 _ENDS = frozenset(".?!。？！\n;；:：…")
-_LINK = re.compile(r"https?://\S+|www\.\S+|\S+@\S+\.\w+|```.*?(?:```|\Z)|<[a-zA-Z/][^>\n]{0,200}>", re.S)
+_LINK = re.compile(r"https?://\S+|www\.\S+|\S+@\S+\.\w+|<[a-zA-Z/][^>\n]{0,200}>")
+_FENCE = re.compile(r"```[ \t]*([\w+#]*).*?(?:```|\Z)", re.S)
+_OPENS_CODE = re.compile(
+    r"\s*(?:def \w+\(|import \w|from \S+ import|class \w+\s*[:({]|public |private |static |#!|#include|sub \w+\s*\{|function \w*\("
+    r"|(?:const|let|var) \w+ =|SELECT .+ FROM|(?:for|if|while)\s*\(|\w+\s*=\s*[\w\[({\"']|\w[\w.]*\(.*\);?$|<)"
+)
+_DEFINED = re.compile(r"\b(?:def|function|class|sub|fn|func|void|int|bool|string|String|double|float)\s+([A-Za-z_]\w{3,})\s*[({:]")
+_COMMENT = re.compile(r"(?:#|//)[ \t]+([^\n]{3,200})$", re.M)
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|_+")
 _CODE = re.compile(
     r"^(?=.*(?:[{};]\s*$|[=!<>+\-]=|=>|->|\w\(|\w\[|\w\s*=\s*\S|^\s*(?:def|import|from|class|return|for|if|while|elif|else|try|print)\b.*:?$"
     r"|^\s*(?:#|//|/\*|--|@|\$|SELECT\b)))(?=.*[=(){}\[\];:<>#/@$]).*$",
@@ -78,12 +86,20 @@ _CODE = re.compile(
 
 
 def _prose(text: str) -> str:
-    """The text without links, tags and lines of code. The first line stays: it asks, whatever marks it holds."""
+    """The text without links, markup and lines of code; of a fenced block the name of its language stays.
+
+    A first line stays whatever marks it holds, since it asks, unless it opens as code does: then comments stay, and the names
+    of what is defined, as words.
+    """
     text = text.replace("\\n", "\n").replace("’", "'")
-    if "://" in text or "www." in text or "@" in text or "```" in text or "<" in text:
-        text = _LINK.sub(" | ", text)
+    if "```" in text:
+        text = _FENCE.sub(r" | \1 | ", text)
     first, line, rest = text.partition("\n")
-    return f"{first}\n{_CODE.sub(' | ', rest)}" if line and rest else first
+    if _OPENS_CODE.match(first):
+        spoken = [*(_HUMP.sub(" ", name).lower() for name in _DEFINED.findall(text)), *_COMMENT.findall(text)]
+        first = " | ".join(["", *dict.fromkeys(spoken), ""])
+    text = f"{first}\n{_CODE.sub(' | ', rest)}" if line and rest else first
+    return _LINK.sub(" | ", text) if "://" in text or "www." in text or "@" in text or "<" in text else text
 
 
 @cache
