@@ -124,7 +124,7 @@ def test_same_tags_for_the_same_pool_twice_and_any_store():
 
 
 def test_template_sentences_fill_one_place_of_four():
-    opening = "If you are a doctor, please answer the medical questions based on the patient's description."
+    opening = "The village hospital wants answers about heart surgery from the blood donation archive."
     ills = ["knee pain", "high fever", "skin rash", "back pain", "ear infection", "heart attack"]
     pool = [f"{opening}\n\nDoctor, there was {a} and {b} after the long journey." for a in ills for b in ills if a != b]
     other = [
@@ -280,6 +280,22 @@ def test_every_member_is_near_its_leader_and_tiles_change_nothing(monkeypatch):
         vectors = static.encode([name, *members], room()).astype(float)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         assert (vectors[1:] @ vectors[0] >= 0.6 - 1e-4).all()
+
+
+def test_no_chain_joins_what_is_far_apart(monkeypatch):
+    angles = {"one": 0.0, "two": 0.6, "three": 1.2}  # neighbours 0.83 alike, the ends 0.36
+
+    class Static:
+        tokenizer = type("T", (), {"encode": lambda self, text, add_special_tokens: type("E", (), {"ids": [0]})()})()
+
+        def encode(self, strings, room):
+            return np.array([[np.cos(angles[one]), np.sin(angles[one])] for one in strings], np.float32)
+
+    monkeypatch.setattr("selector.encoders.load", lambda name: Static())
+    rows, _ = settled([["one"]] * 3 + [["two"]] * 2 + [["three"]], merge=0.7)
+    assert rows == [["one"]] * 5 + [["three"]]
+    rows, _ = settled([["two"]] * 3 + [["one"]] * 2 + [["three"]], merge=0.7)
+    assert rows == [["two"]] * 6
 
 
 def test_the_threshold_scales():

@@ -134,6 +134,17 @@ def test_each_distinct_text_is_asked_once(serve, tmp_path):
     assert KEY not in (tmp_path / "llm-tags.jsonl").read_text() + json.dumps(dict(tags.facts))
 
 
+def test_each_answer_is_on_disk_before_the_next_is_awaited(serve, tmp_path):
+    seen = []
+
+    def progress(stage, done, total):
+        if stage == "asking for tags":
+            seen.append((done, len(journal.answers(tmp_path / "llm-tags.jsonl"))))
+
+    meso(serve(good)).tags(texts(f"text {i}" for i in range(8)), Room(Disk(tmp_path), progress))
+    assert seen == [(i, i) for i in range(1, 9)]
+
+
 def test_requests_run_at_once_but_no_more_than_asked(serve, tmp_path):
     server = serve(lambda text, times: (200, '["x"]', 0.1, {}))
     started = time.perf_counter()
