@@ -304,4 +304,4 @@ def _sound(text: str) -> str:
 
 def _log_speed(name: str, texts: int, began: float) -> None:
     seconds = time.perf_counter() - began
-    log.info("%s embedded by %s in %.1f s: %.0f texts/s", plural(texts, "text"), name, seconds, texts / max(seconds, 1e-9))
+    log.debug("%s embedded by %s in %.1f s: %.0f texts/s", plural(texts, "text"), name, seconds, texts / max(seconds, 1e-9))

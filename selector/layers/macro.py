@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -103,7 +104,7 @@ class Macro:
     def _embedded(self, texts: Texts, room: Room) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """The encoder's vectors, shard by shard from the store, or made now."""
         encoder = encoders.load(self.encoder, room.device, self.precision)
-        total, vectors, cut = len(texts.strings), np.empty((0, 0), np.float32), 0
+        total, vectors, cut, began = len(texts.strings), np.empty((0, 0), np.float32), 0, time.perf_counter()
         for start in range(0, total, _SHARD):
             shard = _shard(encoder, texts.strings[start : start + _SHARD], room, start, total)
             if start == 0:
@@ -111,6 +112,11 @@ class Macro:
             vectors[start : start + _SHARD] = shard["vectors"]
             cut += int(shard["cut"])
             room.progress("embedding", min(start + _SHARD, total), total)
+        seconds = time.perf_counter() - began
+        log.info(
+            "%s by %s (%s, %s): %.1f s, %.0f texts/s, what was kept from before included",
+            *(plural(total, texts.side), encoder.name, encoder.revision, encoder.precision, seconds, total / max(seconds, 1e-9)),
+        )
         if cut:
             log.info("%s of the %ss: longer than %s reads; their ends are not seen", plural(cut, "text"), texts.side, encoder.name)
         facts = {"encoder": encoder.name, "revision": encoder.revision, "precision": encoder.precision, "texts_cut": cut}
