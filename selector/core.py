@@ -239,11 +239,12 @@ class Pick:
 class Finish:
     """What an optimizer hands back when it stops: the state that holds its picks, and what it knows of the gains left.
 
-    `bounds` (n,) are upper bounds on every row's present gain (+inf where nothing is known), or None.
+    `bounds` (n,) are upper bounds on every row's present gain (+inf where nothing is known), or None; `notes` is what a person must know.
     """
 
     state: State
     bounds: Gains | None = None
+    notes: tuple[str, ...] = ()
 
 
 Optimizer = Callable[[Problem, np.random.Generator], Generator[Pick, None, Finish]]

@@ -31,9 +31,7 @@ log = logging.getLogger(__name__)
 BOUND_ROUNDS = 8  # after so many rounds of fresh gains the bound is left as it is: looser, still true
 
 
-def select(
-    problem: Problem, optimizer: Optimizer = lazy, *, seed: int = 0, reference: bool = True, progress: Progress = quiet
-) -> Outcome:
+def select(problem: Problem, optimizer: Optimizer = lazy, *, seed: int = 0, reference: bool = True, progress: Progress = quiet) -> Outcome:
     """The rows that the optimizer (or the objective's own loop) picks, with value, upper bound and a random reference.
 
     Raises BudgetError when there is no candidate. Cost: the optimizer's, plus at most 8 rounds of `limit.most` fresh gains for the
@@ -64,6 +62,7 @@ def select(
         problem.kept,
         _why(problem, rows),
         finish.state.evaluations,
+        finish.notes,
     )
 
 
