@@ -34,8 +34,7 @@ class Vectors:
         return float(np.einsum("nd,nd->n", self.data, self.data).max(initial=0.0)) or 1.0
 
     def blocks(self, candidates: Rows, memory: int) -> Iterator[Block]:
-        # Half of the memory for each side's copy would be wasted: only the candidates are gathered, the rows are views.
-        rows_at_once = min(self.size, max(1, 8192))
+        rows_at_once = min(self.size, 8192, max(1, memory // (4 * 64)))  # short enough that some 64 candidates share a tile
         width = max(1, min(len(candidates), memory // (4 * max(1, rows_at_once + self.dimensions))))
         for start in range(0, len(candidates), width):
             chosen = slice(start, min(start + width, len(candidates)))

@@ -197,11 +197,11 @@ class _Cholesky:
         lines, width = self.factor.shape
         needed = (self.used + len(fresh), picks)
         if needed[0] > lines or needed[1] > width:
-            taller = max(needed[0], min(2 * lines, len(self.slot)), 64) if needed[0] > lines else lines
+            taller = max(needed[0], min(max(2 * lines, 64), len(self.slot))) if needed[0] > lines else lines
             wider = max(needed[1], 2 * width, 64) if needed[1] > width else width
             shape = (taller, wider)
             if 8 * (shape[0] * shape[1] + lines * width) > self.memory:
-                shape = (max(lines, needed[0]), max(width, needed[1] + 64))
+                shape = (max(lines, needed[0]), max(width, needed[1]))
             bytes_needed = 8 * (shape[0] * shape[1] + lines * width)
             if bytes_needed > self.memory:
                 raise MemoryForecast(
