@@ -150,11 +150,14 @@ def _concat(batches: list[pa.Table], as_text: set[str]) -> pa.Table | None:
     try:
         return pa.concat_tables(batches, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError):
+        known = len(as_text)
         for name in dict.fromkeys(name for batch in batches for name in batch.column_names):
             try:
                 pa.concat_tables([batch.select([name]) for batch in batches if name in batch.column_names], promote_options="permissive")
             except (pa.ArrowInvalid, pa.ArrowTypeError):
                 as_text.add(name)
+        if len(as_text) == known:
+            raise  # not a matter of one column's types: reading again would never end
         return None
 
 

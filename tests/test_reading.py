@@ -122,6 +122,8 @@ def test_what_datasets_saved(tmp_path):
     assert read(tmp_path / "two", split="test").table["n"].to_pylist() == [0]
     with pytest.raises(InputError, match="no split 'tset'"):
         read(tmp_path / "two", split="tset")
+    with pytest.raises(InputError, match="this dataset has no splits"):
+        read(tmp_path / "one", split="test")
     next((tmp_path / "one").glob("*.arrow")).write_bytes(b"")
     with pytest.raises(InputError, match=r"one: .*cannot be loaded"):
         read(tmp_path / "one")
