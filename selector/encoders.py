@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selector.core import Room
-from selector.errors import InputError, plural, unknown
+from selector.errors import InputError, unknown
+from selector.sentence_encoder import SentenceEncoder
+from selector.static_encoder import static_encoder
 
 log = logging.getLogger(__name__)
 
 DEFAULT = "all-MiniLM-L6-v2"
 PRECISIONS = ("auto", "float32", "bfloat16")
 _PACKAGED = {DEFAULT, f"sentence-transformers/{DEFAULT}"}
-_BATCH_TOKENS = 2_048  # padding included; fits the processor's cache; fixed, since a batch's shape can move the last bit of a vector
 _HUB_SECONDS = 10.0  # how long the hub may take to say whether a name exists
 
 
@@ -66,7 +63,7 @@ def load(name: str = DEFAULT, device: str = "cpu", precision: str = "auto") -> E
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
     if name == "static":
-        return _static()
+        return static_encoder()
     if device.startswith("cuda"):
         import torch
 
@@ -83,149 +80,6 @@ def load(name: str = DEFAULT, device: str = "cpu", precision: str = "auto") -> E
         raise InputError(f"the encoder '{name}' looks like a folder, but there is no folder at {path.absolute()}; check the path.")
     where, commit, here = _on_hub(name)
     return SentenceEncoder(name, commit, chosen, device, where, None if here else commit)
-
-
-# ------------------------------------------------------------------------------------------------------------------ static
-
-
-@dataclass(frozen=True, eq=False)
-class StaticEncoder:
-    """The mean of fixed token vectors (WordLlama's l2_supercat, 256-d): order of words is not seen; any length; no GPU.
-
-    An empty text has the zero vector. Read from the package's files, since importing the package reconfigures the root logger.
-    """
-
-    revision: str
-    table: NDArray[np.float32]  # (tokens, d)
-    tokenizer: Any  # tokenizers.Tokenizer
-    name: str = "static"
-    precision: str = "float32"
-
-    @property
-    def dimensions(self) -> int:
-        return int(self.table.shape[1])
-
-    def encode(self, strings: Sequence[str], room: Room) -> NDArray[np.float32]:
-        from scipy.sparse import csr_array
-
-        began, vectors = time.perf_counter(), np.zeros((len(strings), self.dimensions), np.float32)
-        for start, stop in _runs(strings):
-            encodings = self.tokenizer.encode_batch_fast([_sound(one) for one in strings[start:stop]], add_special_tokens=False)
-            lengths = np.fromiter((len(one) for one in encodings), np.int64, len(encodings))
-            ids = np.fromiter((i for one in encodings for i in one.ids), np.int32, int(lengths.sum()))
-            shares = np.repeat(1.0 / np.maximum(lengths, 1), lengths).astype(np.float32)
-            starts = np.concatenate([[0], np.cumsum(lengths)])
-            vectors[start:stop] = csr_array((shares, ids, starts), shape=(stop - start, len(self.table))) @ self.table
-            room.progress("embedding", stop, len(strings))
-        _log_speed(self.name, len(strings), began)
-        return vectors
-
-    def cut(self, strings: Sequence[str]) -> int:
-        return 0
-
-
-def _static() -> StaticEncoder:
-    spec = find_spec("wordllama")
-    if spec is None or spec.origin is None:
-        raise InputError("the encoder 'static' needs the package wordllama, which is not installed; run: pip install wordllama")
-    from safetensors.numpy import load_file
-    from tokenizers import Tokenizer
-
-    folder = Path(spec.origin).parent
-    table = load_file(folder / "weights" / "l2_supercat_256.safetensors")["embedding.weight"].astype(np.float32)
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return StaticEncoder(version("wordllama"), table, tokenizer)
-
-
-def _runs(strings: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Runs of at most 1,024 texts and about a million characters: bounds what the tokenizer holds at once."""
-    start, characters = 0, 0
-    for i, one in enumerate(strings):
-        if i > start and (i - start == 1_024 or characters + len(one) > 1_000_000):
-            yield start, i
-            start, characters = i, 0
-        characters += len(one)
-    if start < len(strings):
-        yield start, len(strings)
-
-
-# ---------------------------------------------------------------------------------------------------- sentence transformers
-
-
-@dataclass(frozen=True, eq=False)
-class SentenceEncoder:
-    """A sentence-transformers model with its own pooling and default prompt, loaded when the first text comes."""
-
-    name: str
-    revision: str
-    precision: str
-    device: str
-    where: str  # a folder or a hub repository
-    commit: str | None = None  # of the hub repository
-
-    @cached_property
-    def model(self) -> Any:
-        """The sentence_transformers.SentenceTransformer; InputError where it cannot be loaded."""
-        with _no_bars():
-            import torch
-            from sentence_transformers import SentenceTransformer
-
-            kind = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
-            try:
-                model = SentenceTransformer(
-                    self.where,
-                    device=self.device,
-                    revision=self.commit,
-                    local_files_only=self.commit is None,
-                    model_kwargs={"dtype": kind},
-                )
-                model.encode("a", show_progress_bar=False)
-            except Exception as error:  # any of the model's own libraries may object, each with its own kind of error
-                raise InputError(
-                    f"the encoder '{self.name}' is at {self.where} but cannot be loaded as a sentence-transformers model: {error}"
-                ) from error
-        log.info("encoder %s, revision %s: %s on %s", self.name, self.revision, self.precision, self.device)
-        return model
-
-    @cached_property
-    def dimensions(self) -> int:
-        return len(self.model.encode("a", show_progress_bar=False))
-
-    def encode(self, strings: Sequence[str], room: Room) -> NDArray[np.float32]:
-        began, vectors, done = time.perf_counter(), np.empty((len(strings), self.dimensions), np.float32), 0
-        with _torch_threads(room.threads):
-            for rows in _batches(np.minimum(self._lengths(strings), self.model.max_seq_length or 2**31)):
-                batch = [_sound(strings[row]) for row in rows]
-                vectors[rows] = self.model.encode(batch, batch_size=len(batch), show_progress_bar=False)
-                done += len(rows)
-                room.progress("embedding", done, len(strings))
-        _log_speed(f"{self.name}, {self.precision}", len(strings), began)
-        return vectors
-
-    def cut(self, strings: Sequence[str]) -> int:
-        limit = self.model.max_seq_length
-        return 0 if limit is None else int((self._lengths(strings) > limit).sum())
-
-    def _lengths(self, strings: Sequence[str]) -> NDArray[np.int64]:
-        """(n,) tokens of each whole text, special tokens included."""
-        lengths = np.empty(len(strings), np.int64)
-        for start, stop in _runs(strings):
-            batch = [_sound(one) for one in strings[start:stop]]
-            ids = self.model.tokenizer(batch, truncation=False, padding=False, verbose=False)["input_ids"]
-            lengths[start:stop] = [len(one) for one in ids]
-        return lengths
-
-
-def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Row numbers, longest texts first (a batch that does not fit memory fails at once), at most 2,048 padded tokens together."""
-    order = np.argsort(-lengths, kind="stable")
-    start = 0
-    while start < len(order):
-        width = max(1, _BATCH_TOKENS // max(1, int(lengths[order[start]])))
-        yield order[start : start + width]
-        start += width
 
 
 def _on_hub(name: str) -> tuple[str, str, bool]:
@@ -268,40 +122,3 @@ def _content(folder: Path) -> str:
             while piece := opened.read(1 << 20):
                 digest.update(piece)
     return digest.hexdigest()
-
-
-@contextmanager
-def _no_bars() -> Iterator[None]:
-    """No 'Loading weights' bar: the library prints nothing."""
-    from transformers.utils import logging as bars
-
-    was = bars.is_progress_bar_enabled()
-    bars.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if was:
-            bars.enable_progress_bar()
-
-
-@contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    if threads:
-        torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _sound(text: str) -> str:
-    """The text with lone surrogates, which no UTF-8 text can hold, as U+FFFD."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _log_speed(name: str, texts: int, began: float) -> None:
-    seconds = time.perf_counter() - began
-    log.debug("%s embedded by %s in %.1f s: %.0f texts/s", plural(texts, "text"), name, seconds, texts / max(seconds, 1e-9))

@@ -387,3 +387,10 @@ def test_options_that_make_no_sense(options, message):
 def test_auto_min_cluster_size_grows_with_the_pool():
     assert [Macro()._min_cluster_size(rows) for rows in (1, 30_000, 117_654, 10**6)] == [5, 6, 23, 50]
     assert Macro(min_cluster_size=9)._min_cluster_size(10**6) == 9
+
+
+def test_k_means_drops_centres_without_rows():
+    vectors = np.repeat(np.eye(4, dtype=np.float32), 20, axis=0)[::-1]
+    labels, centres = kmeans.kmeans(vectors, 10, 0)
+    assert len(centres) == 4
+    np.testing.assert_array_equal(centres[labels], vectors)
