@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from typing import Any
 
@@ -109,7 +109,7 @@ def assemble(recipe: Recipe, pool: Pool, kept: Rows, room: Room) -> Assembly:
 def rows_problem(features: Similarity, budget: int, name: str, options: Mapping[str, Any], kept: Rows, memory: int, seed: int) -> Problem:
     """The problem over one's own vectors. Raises UnknownName, RecipeError or BudgetError."""
     thing, named = _found(name)
-    known = {field.name for field in fields(thing)}
+    known = _options(thing)
     given = {"features": "vectors", "seed": seed, **named}
     objective = build(thing, {**{key: value for key, value in given.items() if key in known}, **options}, f"the objective '{name}'")
     if any(need.view != "vectors" for need in objective.needs):
@@ -124,7 +124,7 @@ def rows_problem(features: Similarity, budget: int, name: str, options: Mapping[
 
 def build(thing: Any, options: Mapping[str, Any], what: str) -> Any:
     """An instance of a frozen dataclass from plain values. Raises RecipeError naming the option that is unknown or of the wrong type."""
-    known = [field.name for field in fields(thing)]
+    known = _options(thing)
     for name in options:
         if name not in known:
             raise RecipeError(f"{what} has no option '{name}'. {hint(name, known)}")
@@ -146,7 +146,7 @@ def _parts(recipe: Recipe) -> tuple[list[Objective | Procedure], list[float]]:
         parts = [_objective(one.objective or wanted.objective, one.layer, one.side, one.options, recipe) for one in wanted.mix]
         weights = [one.weight for one in wanted.mix]
     else:
-        own = quality if wanted.quality and _takes(wanted.objective, "quality_weight") else {}
+        own = quality if wanted.quality and "quality_weight" in _options(_found(wanted.objective)[0]) else {}
         parts, weights = [_objective(wanted.objective, wanted.layer, wanted.side, {**wanted.options, **own}, recipe)], [1.0]
         if own:
             return parts, weights
@@ -160,8 +160,11 @@ def _parts(recipe: Recipe) -> tuple[list[Objective | Procedure], list[float]]:
     return parts, weights
 
 
-def _takes(objective: str, option: str) -> bool:
-    return option in {field.name for field in fields(_found(objective)[0])}
+def _options(thing: Any) -> list[str]:
+    """The parameters of an objective or a layer. Raises RecipeError where a dotted path names something else."""
+    if not is_dataclass(thing):
+        raise RecipeError(f"{thing!r} is no dataclass; objectives and layers are frozen dataclasses of their parameters.")
+    return [field.name for field in fields(thing)]
 
 
 def _found(objective: str) -> tuple[Any, dict[str, Any]]:
@@ -177,11 +180,14 @@ def _found(objective: str) -> tuple[Any, dict[str, Any]]:
 def _objective(name: str, layer: str, side: str, options: Mapping[str, Any], recipe: Recipe) -> Objective | Procedure:
     thing, named = _found(name)
     registry.find("layers", layer)
-    known = {field.name for field in fields(thing)}
+    known = _options(thing)
     given = {"features": f"{layer}/{side}", "seed": recipe.seed, "column": recipe.select.quality, **named}
     if "column" in known and recipe.select.quality is None and "column" not in options:
         raise RecipeError(f"the objective '{name}' needs a numeric column; name it with quality.")
-    return build(thing, {**{key: value for key, value in given.items() if key in known}, **options}, f"the objective '{name}'")
+    made = build(thing, {**{key: value for key, value in given.items() if key in known}, **options}, f"the objective '{name}'")
+    if not isinstance(made, (Objective, Procedure)):
+        raise RecipeError(f"'{name}' is no objective: selector.core.Objective asks for submodular, monotone, needs, start, value.")
+    return made
 
 
 def optimizer(name: str, options: Mapping[str, Any]) -> Optimizer:
@@ -198,7 +204,7 @@ def layer(recipe: Recipe, name: str) -> Layer:
     """The layer of this name with the recipe's parameters."""
     thing = registry.find("layers", name)
     shared = {"tokenizer": recipe.tokenizer, "seed": recipe.seed}
-    known = {field.name for field in fields(thing)}
+    known = _options(thing)
     options = {**{key: value for key, value in shared.items() if key in known}, **recipe.layers.get(name, {})}
     return build(thing, options, f"the layer '{name}'")
 

@@ -1,0 +1,60 @@
+"""The house keeps its shape: imports go down only, and files stay short."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+ROOT = Path(__file__).resolve().parents[1]
+LONGEST = 300  # lines
+LONGER = {
+    "core.py": "every interface in one place, half of it docstrings",
+    "demo_words.py": "word banks",
+    "encoders.py": "the one door to encoders; to be cut in two when a third kind comes",
+}
+
+
+def files() -> list[Path]:
+    return sorted((ROOT / "selector").rglob("*.py"))
+
+
+def test_imports_keep_the_floors(capsys):
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("errors.py", "selector.core"),  # the lowest floor reaches up
+        ("objectives/quality.py", "selector.hygiene"),  # neighbours
+        ("optimizers/lazy.py", "torch"),  # a second door
+    ],
+)
+def test_the_contracts_see_a_fault(fault, told, tmp_path, monkeypatch):
+    import subprocess
+    import sys
+    from shutil import copytree, ignore_patterns
+
+    copytree(ROOT / "selector", tmp_path / "selector", ignore=ignore_patterns("__pycache__"))
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    with (tmp_path / "selector" / fault).open("a", encoding="utf-8") as file:
+        file.write(f"\n\ndef late() -> None:\n    import {told}\n")
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(cache_dir=None))"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"selector.{fault.removesuffix('.py').replace('/', '.')} -> {told}" in done.stdout
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: file.relative_to(ROOT / "selector").as_posix())
+def test_files_are_short(file):
+    name = file.relative_to(ROOT / "selector").as_posix()
+    lines = len(file.read_text(encoding="utf-8").splitlines())
+    if name in LONGER:
+        assert lines > LONGEST, f"{name} has {lines} lines by now: take it off the list of exceptions"
+    else:
+        assert lines <= LONGEST, f"{name} has {lines} lines, more than {LONGEST}: it holds two concepts; make it two files"
