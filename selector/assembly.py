@@ -204,8 +204,7 @@ def layer(recipe: Recipe, name: str) -> Layer:
     """The layer of this name with the recipe's parameters."""
     thing = registry.find("layers", name)
     shared = {"tokenizer": recipe.tokenizer, "seed": recipe.seed}
-    known = _options(thing)
-    options = {**{key: value for key, value in shared.items() if key in known}, **recipe.layers.get(name, {})}
+    options = {**{key: value for key, value in shared.items() if key in _options(thing)}, **recipe.layers.get(name, {})}
     return build(thing, options, f"the layer '{name}'")
 
 

@@ -12,7 +12,6 @@ LONGEST = 300  # lines
 LONGER = {
     "core.py": "every interface in one place, half of it docstrings",
     "demo_words.py": "word banks",
-    "encoders.py": "the one door to encoders; to be cut in two when a third kind comes",
 }
 
 
