@@ -29,5 +29,6 @@ def sound(text: str) -> str:
 
 
 def log_speed(name: str, texts: int, began: float) -> None:
+    """One line in the log: texts, seconds, texts a second."""
     seconds = time.perf_counter() - began
     log.debug("%s embedded by %s in %.1f s: %.0f texts/s", plural(texts, "text"), name, seconds, texts / max(seconds, 1e-9))

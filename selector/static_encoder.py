@@ -55,6 +55,7 @@ class StaticEncoder:
 
 
 def static_encoder() -> StaticEncoder:
+    """The encoder, read from the files of the package wordllama; InputError where that is not installed."""
     spec = find_spec("wordllama")
     if spec is None or spec.origin is None:
         raise InputError("the encoder 'static' needs the package wordllama, which is not installed; run: pip install wordllama")
