@@ -119,9 +119,7 @@ class Cache:
             except FileNotFoundError:  # another process was quicker, or a journal that never got a line
                 continue
             except OSError as error:
-                raise OutputError(
-                    f"the cache entry {path} cannot be removed: {error}; check the rights of that folder."
-                ) from error
+                raise OutputError(f"the cache entry {path} cannot be removed: {error}; check the rights of that folder.") from error
             count, freed = count + 1, freed + size
         log.info("cache: %s removed, %d bytes", plural(count, "file"), freed)
         return count, freed
@@ -183,9 +181,7 @@ def _write(opened: IO[bytes], kind: str, key: Mapping[str, Any], arrays: Arrays)
     described, place = [], 0
     for name, array in arrays.items():
         if array.dtype.kind not in "biufcSU":
-            raise TypeError(
-                f"the array '{name}' of {kind} has dtype {array.dtype}: only plain numbers and text of fixed width are kept"
-            )
+            raise TypeError(f"the array '{name}' of {kind} has dtype {array.dtype}: only plain numbers and text of fixed width are kept")
         array = np.asarray(array, order="C")
         check = zlib.crc32(_bytes(array))
         described.append({"name": name, "dtype": array.dtype.str, "shape": array.shape, "place": place, "crc32": check})
