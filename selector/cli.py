@@ -119,7 +119,7 @@ def select(pool: str, output: str, **given: Any) -> None:
     """Pick a subset of POOL: a file, a folder, a hub name or `demo`."""
     from selector import recipe as recipes
 
-    recipe = recipes.check(recipes.merged(_recipe(pool, given), _changes(given["changes"])), source="the command line")
+    recipe = recipes.check(recipes.merged(_recipe(pool, given), _changes(given["changes"])))
     _run(recipe, output, given)
 
 
@@ -237,14 +237,17 @@ def _pool_words(given: dict[str, Any]) -> dict[str, Any]:
 
 def _pairs(written: Sequence[str], flag: str) -> dict[str, Any]:
     """NAME=VALUE, the value read as YAML so that numbers are numbers."""
-    import yaml
+    from selector import yaml_text
 
     pairs = {}
     for one in written:
         name, equals, value = one.partition("=")
-        if not equals or not name:
+        if not equals or not all(name.split(".")):
             raise RecipeError(f"{flag} is '{one}'; write NAME=VALUE.")
-        pairs[name] = yaml.safe_load(value)
+        try:
+            pairs[name] = yaml_text.load(value)
+        except ValueError as error:
+            raise RecipeError(f"{flag} {name} has the value '{value}', which cannot be read ({error}); put it in quotes.") from None
     return pairs
 
 

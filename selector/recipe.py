@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from selector import yaml_text
 from selector.errors import RecipeError, hint
 
 WriteAs = Literal["original", "alpaca", "messages", "sharegpt", "prompt-completion"]
@@ -38,7 +38,7 @@ class MixRecipe(_Strict):
 
     layer: str
     side: Literal["instruction", "response", "both"]
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     objective: str | None = None  # None: the objective of the selection
     options: dict[str, Any] = {}
 
@@ -46,8 +46,8 @@ class MixRecipe(_Strict):
 class SelectRecipe(_Strict):
     """Which rows: the objective, the limits and the optimizer."""
 
-    budget: int | None = None
-    token_budget: int | None = None
+    budget: int | None = Field(default=None, ge=1)
+    token_budget: int | None = Field(default=None, ge=1)
     layer: str = "micro"  # with the response side: where the paper found the strongest effect
     side: Literal["instruction", "response", "both"] = "response"
     objective: str = "facility-location"
@@ -59,6 +59,13 @@ class SelectRecipe(_Strict):
     keep: PoolRecipe | None = None
     optimizer: str = "lazy"
     optimizer_options: dict[str, Any] = {}
+
+    @field_validator("budget", "token_budget", mode="before")
+    @classmethod
+    def _count(cls, value: Any) -> Any:
+        if isinstance(value, bool):  # which Python would count as 1
+            raise ValueError(f"a budget is {str(value).lower()}; it must be a whole number")
+        return value
 
     @field_validator("keep", mode="before")
     @classmethod
@@ -79,9 +86,15 @@ class SelectRecipe(_Strict):
     def _some_budget(self) -> SelectRecipe:
         if self.budget is None and self.token_budget is None:
             raise ValueError("no budget is given; write budget (rows) or token_budget (tokens of both sides)")
-        for name, value in (("budget", self.budget), ("token_budget", self.token_budget)):
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}; it must be at least 1")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_without_effect(self) -> SelectRecipe:
+        if self.quality is None and "quality_weight" in self.model_fields_set:
+            raise ValueError(f"quality_weight is {self.quality_weight:g} but no quality column is named; name one, or leave the weight out")
+        told = sorted({"layer", "side"} & self.model_fields_set)
+        if self.mix and told:
+            raise ValueError(f"each part of mix names its own layer and side, so {' and '.join(told)} would do nothing; leave it out")
         return self
 
 
@@ -128,43 +141,79 @@ def parse_mix(text: str) -> list[dict[str, Any]]:
     return parts
 
 
-def check(content: Any, *, source: str = "the recipe") -> Recipe:
-    """The Recipe in a mapping. Raises RecipeError naming each wrong key with a hint."""
+def check(content: Any, *, source: str = "") -> Recipe:
+    """The Recipe in a mapping. Raises RecipeError naming `source` and each wrong key with a hint."""
     if not isinstance(content, dict):
-        raise RecipeError(f"{source} must hold keys and values such as 'pool: demo'; it holds {type(content).__name__}.")
+        found = "is empty" if content is None else f"holds a {type(content).__name__}"
+        raise RecipeError(f"{source or 'the recipe'} must hold keys and values such as 'pool: demo'; it {found}.")
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise RecipeError("\n".join(f"{source}: {_sentence(one)}" for one in error.errors())) from None
+        before = f"{source}: " if source else ""
+        raise RecipeError("\n".join(f"{before}{_sentence(one)}" for one in error.errors())) from None
 
 
 def read(path: str | Path, changes: dict[str, Any] | None = None) -> Recipe:
     """The Recipe in a YAML file, with some keys changed. Raises RecipeError naming the file, and the line where YAML does not parse."""
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml_text.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        there = [one.name for one in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        raise RecipeError(f"there is no recipe {path}. {hint(path.name, there)}") from None
+        there = [one.name for one in path.parent.glob("*.y*ml")]
+        raise RecipeError(f"there is no recipe {path}. {hint(path.name, there) if there else 'Name a YAML file.'}") from None
     except IsADirectoryError:
         raise RecipeError(f"{path} is a folder; name a YAML file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not YAML: {error}") from None
+    except OSError as error:
+        raise RecipeError(f"the recipe {path} cannot be read: {error.strerror}; name a YAML file.") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path} is no text in UTF-8, so it is no recipe; name a YAML file.") from None
+    except ValueError as error:
+        raise RecipeError(f"{path} is not YAML a recipe may hold: {error}.") from None
     return check(merged(content, changes or {}) if isinstance(content, dict) else content, source=str(path))
 
 
 def write(recipe: Recipe) -> str:
     """The recipe as YAML, keys at their defaults left out."""
-    return yaml.safe_dump(recipe.model_dump(exclude_defaults=True, mode="json"), sort_keys=False, allow_unicode=True)
+    return yaml_text.dump(recipe.model_dump(exclude_defaults=True, mode="json"))
 
 
 def merged(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`content` with the values of `changes`, folder by folder; neither is altered."""
+    """`content` with the values of `changes`, key by key at every depth; neither is altered. `pool: demo` is pool.source."""
     result = dict(content)
     for key, value in changes.items():
         below = result.get(key)
+        if key in ("pool", "keep") and isinstance(below, str):
+            below = {"source": below}
         result[key] = merged(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
     return result
+
+
+def fault(error: Any) -> str:
+    """What a validation error of pydantic says, as `is 'abc'; it must be a number`."""
+    context = error.get("ctx", {})
+    wanted = _WANTED[error["type"]].format(**context) if error["type"] in _WANTED else error["msg"].lower()
+    return f"is {error['input']!r}; it {wanted}"
+
+
+_WANTED = {
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "finite_number": "must be a finite number",
+    "list_type": "must be a list",
+    "dict_type": "must hold keys and values",
+    "model_type": "must hold keys and values",
+    "literal_error": "must be {expected}",
+}
 
 
 def _sentence(error: Any) -> str:
@@ -173,10 +222,10 @@ def _sentence(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return f"no key is called '{place}'. {hint(str(error['loc'][-1]), _keys(error['loc'][:-1]))}"
     if error["type"] == "missing":
-        return f"the key '{place}' is missing."
+        return f"the key '{place}' is missing; add it."
     if error["type"] == "value_error":
-        return f"{place}: {error['ctx']['error']}." if place else f"{error['ctx']['error']}."
-    return f"{place} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}."
+        return f"{error['ctx']['error']}."
+    return f"{place} {fault(error)}."
 
 
 def _keys(place: tuple[Any, ...]) -> list[str]:

@@ -3,45 +3,32 @@
 from __future__ import annotations
 
 import logging
-import resource
-import sys
+import re
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+from numpy.typing import NDArray
 
 from selector import assembly, engine, hygiene, writing
+from selector import manifest as manifests
+from selector import parts as naming
 from selector import recipe as recipes
-from selector.cache import Cache, NoCache, default_folder
-from selector.core import NO_ROWS, Outcome, Problem, Progress, Room, quiet
-from selector.errors import UnusableRows
+from selector.cache import Cache, default_folder
+from selector.core import NO_ROWS, Outcome, Progress, Room, Rows, quiet
+from selector.errors import BudgetError, InputError, OutputError, RecipeError, UnusableRows, plural
 from selector.features import dense, sparse
 from selector.hygiene import Dropped, Hygiene
-from selector.objectives.mixture import Mixture
 from selector.pool import Pool
 from selector.recipe import PoolRecipe, Recipe
 from selector.selection import Selection
 
 log = logging.getLogger(__name__)
-
-NAMED = (
-    "diversity-selector",
-    "numpy",
-    "scipy",
-    "numba",
-    "pyarrow",
-    "datasets",
-    "torch",
-    "sentence-transformers",
-    "tokenizers",
-    "scikit-learn",
-)
 
 
 @dataclass(frozen=True)
@@ -55,12 +42,27 @@ class Options:
     progress: Progress = quiet
     overwrite: bool = False
 
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", self.device):
+            raise RecipeError(f"the device is '{self.device}'; write cpu, cuda, cuda:N or mps.")
+        if self.threads < 0:
+            raise RecipeError(f"threads is {self.threads}; write how many to use, or 0 for all cores.")
+        if self.memory < 1:
+            raise RecipeError(f"memory is {self.memory}; write a number of bytes.")
+
 
 def run(recipe: Recipe | str | Path, output: str | Path, options: Options | None = None) -> Selection:
     """Do what the recipe says and write the folder. Raises SelectorError, before any work where that can be known."""
     options = options or Options()
     recipe = recipe if isinstance(recipe, Recipe) else recipes.read(recipe)
     writing.check(Path(output), options.overwrite)
+    for source in (recipe.pool, recipe.select.keep):
+        if (
+            source is not None
+            and (there := Path(source.source).expanduser()).exists()
+            and there.resolve().is_relative_to(Path(output).resolve())
+        ):
+            raise OutputError(f"{output} holds {source.source}, which is read; writing there would destroy it. Name another folder.")
     selection = solve(recipe, options=options)
     options.progress("writing", 0, 0)
     selection.save(output, write_as=recipe.output.write_as, save=recipe.output.save, overwrite=options.overwrite)
@@ -94,49 +96,84 @@ def select_rows(vectors: Any, *, budget: int, objective: str = "facility-locatio
     features = sparse(vectors, unit=unit) if issparse(vectors) else dense(vectors, unit=unit)
     chosen = np.unique(np.asarray(kept, np.int64))
     return engine.select(assembly.rows_problem(features, budget, objective, parameters, chosen, memory, seed),
-                         assembly.optimizer(optimizer, {}), seed=seed)  # fmt: skip
+                         naming.optimizer(optimizer, {}), seed=seed)  # fmt: skip
 
 
 def solve(recipe: Recipe, *, pool: Pool | None = None, options: Options | None = None) -> Selection:
     """The selection that the recipe states, nothing written. `pool` stands for the recipe's pool where it is already read."""
     options = options or Options()
-    with _threads(options.threads):
-        return _solve(recipe, pool, options)
+    with ExitStack() as stack:
+        stack.enter_context(_threads(options.threads))
+        # Without a cache features are still asked for more than once in a run (vectors, then the vocabulary): they live as long as it.
+        folder = options.cache or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="selector-")))
+        room = Room(Cache(folder), options.progress, options.device, options.threads, options.memory // 3)
+        return _solve(recipe, pool, room)
 
 
-def _solve(recipe: Recipe, given: Pool | None, options: Options) -> Selection:
+def _solve(recipe: Recipe, given: Pool | None, room: Room) -> Selection:
     seconds: dict[str, float] = {}
     began = time.monotonic()
-    rules = assembly.build(Hygiene, {"tokenizer": recipe.tokenizer, **recipe.hygiene}, "hygiene")
+    rules = naming.build(Hygiene, {"tokenizer": recipe.tokenizer, **recipe.hygiene}, "hygiene")
     assembly.check(recipe)
-    store = NoCache() if options.cache is None else Cache(options.cache)
-    room = Room(store, options.progress, options.device, options.threads, options.memory // 3)
     with _stage("read", seconds):
-        options.progress("reading", 0, 0)
+        room.progress("reading", 0, 0)
         pool = given if given is not None else _read(recipe.pool)
         known = _read(recipe.select.keep) if recipe.select.keep else None
     everything = pool if known is None else pool.concat(known)
     first = np.arange(len(everything)) >= len(pool)
-    assembly.check_columns(recipe, everything)
+    assembly.check_columns(recipe, everything, np.flatnonzero(first))
     with _stage("hygiene", seconds):
         stays, dropped = hygiene.clean(everything.texts("instruction"), everything.texts("response"), rules, room, first=first)
     while True:
+        _enough(recipe, pool, known, first, stays, dropped)
         usable = everything.take(stays)
         try:
             with _stage("features", seconds):
                 assembled = assembly.assemble(recipe, usable, np.flatnonzero(first[stays]), room)
             break
         except UnusableRows as error:
-            if rules.unusable != "drop" or len(error.rows) == len(stays):
-                raise
-            dropped += [Dropped(int(stays[row]), error.reason, str(error)) for row in error.rows]
+            at = stays[np.asarray(error.rows)]
+            if rules.unusable != "drop":
+                where = _where(everything, int(at[0]), first)
+                raise InputError(f"{error} Counted in the source the first is {where}; --unusable drop leaves such rows out.") from error
+            dropped += [Dropped(int(position), error.reason, "the features cannot be made") for position in at]
             stays = np.delete(stays, error.rows)
     with _stage("selection", seconds):
-        outcome = engine.select(assembled.problem, assembled.optimizer, seed=recipe.seed, progress=options.progress)
+        outcome = engine.select(assembled.problem, assembled.optimizer, seed=recipe.seed, progress=room.progress)
     chosen = usable.take(outcome.rows)
     seconds["total"] = time.monotonic() - began
-    manifest = _manifest(recipe, pool, known, usable, outcome, assembled, dropped, seconds)
-    return Selection(chosen, outcome, manifest, {**_dropped_table(everything, dropped), **assembled.tables})
+    manifest = manifests.manifest(recipe, pool, known, usable, outcome, assembled, dropped, seconds)
+    left_out = {"dropped.parquet": manifests.dropped_table(pool, known, everything, dropped)} if dropped else {}
+    return Selection(chosen, outcome, manifest, {**left_out, **assembled.tables})
+
+
+def _enough(recipe: Recipe, pool: Pool, known: Pool | None, first: NDArray[np.bool_], stays: Rows, dropped: list[Dropped]) -> None:
+    """Raises BudgetError or InputError where too few rows are left to choose from, saying what became of the others."""
+    usable, budget = int((~first[stays]).sum()), recipe.select.budget
+    why = ", ".join(f"{count:,} {reason}" for reason, count in hygiene.counts(_of(dropped, first, False)).items())
+    left_out = f" (dropped: {why})" if why else ""
+    if not usable:
+        raise InputError(
+            f"none of the {plural(len(pool), 'row')} of {pool.source} can be used{left_out}; loosen hygiene or read another pool."
+        )
+    if budget is not None and budget > usable:
+        raise BudgetError(
+            f"the budget is {plural(budget, 'row')} but {usable:,} of the {plural(len(pool), 'row')} of {pool.source} can be used"
+            f"{left_out}; lower the budget."
+        )
+    if known is not None and not first[stays].any():
+        why = ", ".join(hygiene.counts(_of(dropped, first, True)))
+        raise InputError(
+            f"none of the {plural(len(known), 'row')} to keep of {known.source} can be used ({why}); mend them, or leave keep out."
+        )
+
+
+def _of(dropped: list[Dropped], first: NDArray[np.bool_], kept: bool) -> list[Dropped]:
+    return [one for one in dropped if first[one.position] == kept]
+
+
+def _where(everything: Pool, position: int, first: NDArray[np.bool_]) -> str:
+    return f"row {position - int((~first).sum())} of the rows to keep" if first[position] else f"row {everything.rows[position]}"
 
 
 def _read(source: PoolRecipe) -> Pool:
@@ -167,88 +204,3 @@ def _threads(threads: int) -> Iterator[None]:
             yield
     finally:
         numba.set_num_threads(before)
-
-
-def _dropped_table(pool: Pool, dropped: list[Dropped]) -> dict[str, pa.Table]:
-    if not dropped:
-        return {}
-    at = np.array([one.position for one in dropped])
-    columns = {"row": pool.rows[at], "id": pool.ids.take(pa.array(at)).combine_chunks()}
-    words = {"reason": [one.reason for one in dropped], "detail": [one.detail for one in dropped]}
-    return {"dropped.parquet": pa.table({**columns, **words})}
-
-
-def _manifest(
-    recipe: Recipe, pool: Pool, known: Pool | None, usable: Pool, outcome: Outcome, assembled: assembly.Assembly,
-    dropped: list[Dropped], seconds: dict[str, float],
-) -> dict[str, Any]:  # fmt: skip
-    wanted = recipe.select
-    by_rows = wanted.budget is not None
-    return {
-        "budget": wanted.budget if by_rows else wanted.token_budget,
-        "budget_unit": "rows" if by_rows else "tokens",
-        "selected": len(outcome.rows),
-        "stopped": outcome.stopped,
-        "objective": {
-            "name": wanted.objective,
-            "layer": None if wanted.mix else wanted.layer,
-            "side": None if wanted.mix else wanted.side,
-            "parts": _parts(assembled.problem),
-            "value": _finite(outcome.value),
-            "upper_bound": outcome.upper_bound,
-            "ratio": outcome.ratio,
-            "no_bound_because": outcome.no_bound_because,
-            "random_value": _finite(outcome.random_value),
-            "optimizer": wanted.optimizer,
-            "evaluations": outcome.evaluations,
-        },
-        "seed": recipe.seed,
-        "pool": {
-            "source": pool.source,
-            "format": pool.format,
-            "rows": len(pool),
-            "usable": len(usable) - len(outcome.kept),
-            "fingerprint": pool.fingerprint,
-            "skipped_lines": len(pool.skipped),
-            "dropped": hygiene.counts(dropped),
-        },
-        "kept": None if known is None else {"source": known.source, "rows": len(known), "fingerprint": known.fingerprint},
-        "tokens": assembled.tokens(outcome.rows),
-        "features": assembled.facts,
-        "notes": list(outcome.notes),
-        "seconds": {name: round(value, 3) for name, value in seconds.items()},
-        "peak_memory_bytes": peak_memory(),
-        "versions": _versions(),
-        "recipe": recipes.write(recipe),
-    }
-
-
-def _parts(problem: Problem) -> list[dict[str, Any]]:
-    """The parts of a mixture, each with its weight and the scale that makes the weights comparable."""
-    objective = problem.objective
-    if not isinstance(objective, Mixture):
-        return []
-    return [
-        {"objective": repr(part), "weight": weight, "scale": scale}
-        for part, weight, scale in zip(objective.parts, objective.weights, objective.scales, strict=True)
-    ]
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or not np.isfinite(value) else value
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
-    for name in NAMED:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # an optional package that is not here has no version to state
-            continue
-    return found
-
-
-def peak_memory() -> int:
-    """Bytes this process held at most so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

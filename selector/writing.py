@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -114,9 +115,17 @@ def tables(folder: Path, named: Mapping[str, pa.Table]) -> None:
     """Each table under its name, which ends in .parquet or .csv."""
     for name, table in named.items():
         if name.endswith(".csv"):
-            pyarrow.csv.write_csv(table, folder / name)
+            pyarrow.csv.write_csv(_flat(table), folder / name)
         else:
             pq.write_table(table, folder / name, compression="zstd")
+
+
+def _flat(table: pa.Table) -> pa.Table:
+    """Lists of texts as one text, joined by '|': CSV knows no lists."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_list(field.type):
+            table = table.set_column(place, field.name, pc.binary_join(table.column(place), "|"))
+    return table
 
 
 def json_file(path: Path, content: Any) -> None:

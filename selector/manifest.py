@@ -1,0 +1,128 @@
+"""What a selection says of itself: the manifest, and the list of rows that were left out."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from selector import hygiene
+from selector import recipe as recipes
+from selector.assembly import Assembly
+from selector.core import Outcome, Procedure
+from selector.hygiene import Dropped
+from selector.objectives.mixture import Mixture
+from selector.pool import Pool
+from selector.recipe import Recipe
+
+NAMED = (
+    "diversity-selector",
+    "numpy",
+    "scipy",
+    "numba",
+    "pyarrow",
+    "datasets",
+    "torch",
+    "sentence-transformers",
+    "tokenizers",
+    "scikit-learn",
+)
+
+
+def manifest(
+    recipe: Recipe, pool: Pool, known: Pool | None, usable: Pool, outcome: Outcome, assembled: Assembly,
+    dropped: Sequence[Dropped], seconds: Mapping[str, float],
+) -> dict[str, Any]:  # fmt: skip
+    """JSON values that prove what was done; `dropped` counts positions in the pool's rows and then the kept ones (`known`)."""
+    wanted = recipe.select
+    by_rows = wanted.budget is not None
+    ours, theirs = ([one for one in dropped if (one.position < len(pool)) == of_pool] for of_pool in (True, False))
+    kept = None
+    if known is not None:
+        facts = {"source": known.source, "rows": len(known), "usable": len(outcome.kept), "fingerprint": known.fingerprint}
+        kept = {**facts, "dropped": hygiene.counts(theirs)}
+    return {
+        "budget": wanted.budget if by_rows else wanted.token_budget,
+        "budget_unit": "rows" if by_rows else "tokens",
+        "selected": len(outcome.rows),
+        "stopped": outcome.stopped,
+        "objective": _objective(recipe, outcome, assembled),
+        "seed": recipe.seed,
+        "pool": {
+            "source": pool.source,
+            "format": pool.format,
+            "rows": len(pool),
+            "usable": len(usable) - len(outcome.kept),
+            "fingerprint": pool.fingerprint,
+            "skipped_lines": len(pool.skipped),
+            "dropped": hygiene.counts(ours),
+        },
+        "kept": kept,
+        "tokens": assembled.tokens(outcome.rows),
+        "features": assembled.facts,
+        "notes": [*outcome.notes, *assembled.unmet(outcome.rows)],
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "peak_memory_bytes": peak_memory(),
+        "versions": _versions(),
+        "recipe": recipes.write(recipe),
+    }
+
+
+def _objective(recipe: Recipe, outcome: Outcome, assembled: Assembly) -> dict[str, Any]:
+    named, objective = assembled.parts, assembled.problem.objective
+    whole = len(named) == 1
+    layer, _, side = (named[0].places[0] if whole and named[0].places else "").rpartition("/")
+    scales = objective.scales if isinstance(objective, Mixture) else ()
+    parts = []
+    for part, scale in zip(named, scales, strict=True) if scales else ():
+        told = {"objective": part.name, "on": [*part.places, *part.columns], "weight": part.weight, "scale": scale}
+        parts.append({**told, "parameters": repr(part.objective)})
+    return {
+        "name": named[0].name if whole else "mixture",
+        "layer": layer or None,
+        "side": side or None,
+        "parameters": repr(objective) if whole else None,
+        "parts": parts,
+        "value": finite(outcome.value),
+        "upper_bound": outcome.upper_bound,
+        "ratio": outcome.ratio,
+        "no_bound_because": outcome.no_bound_because,
+        "random_value": finite(outcome.random_value),
+        "optimizer": None if isinstance(objective, Procedure) else recipe.select.optimizer,
+        "evaluations": outcome.evaluations,
+    }
+
+
+def dropped_table(pool: Pool, known: Pool | None, everything: Pool, dropped: Sequence[Dropped]) -> pa.Table:
+    """One line a row that was left out: its source, its row there from 0, its id, why."""
+    at = np.array([one.position for one in dropped], np.int64)
+    rows = pool.rows if known is None else np.concatenate([pool.rows, known.rows])
+    sources = [pool.source if one.position < len(pool) or known is None else known.source for one in dropped]
+    words = {"reason": [one.reason for one in dropped], "detail": [one.detail for one in dropped]}
+    return pa.table({"source": sources, "row": rows[at], "id": everything.ids.take(pa.array(at)).combine_chunks(), **words})
+
+
+def finite(value: float | None) -> float | None:
+    """The number, or None where it is none: JSON knows neither NaN nor infinity."""
+    return None if value is None or not np.isfinite(value) else value
+
+
+def peak_memory() -> int:
+    """Bytes this process held at most so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": sys.version.split()[0]}
+    for name in NAMED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # an optional package that is not here has no version to state
+            continue
+    return found
