@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,13 +12,14 @@ from typing import Any
 
 import click
 
-from selector.errors import RecipeError, SelectorError
+from selector.errors import OutputError, SelectorError, plural, unknown
 
 Command = Callable[..., Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exit code 0, 2 for bad input, 130 when stopped."""
+    """Run the command line; exit code 0, 2 for bad input, 130 when stopped (143 when asked to end)."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half-written is taken away then too
     try:
         commands.main(args=arguments, prog_name="selector", standalone_mode=False)
     except click.ClickException as error:
@@ -29,8 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"error: this needs more memory than there is ({error}); lower the budget or --memory, or take fewer rows.", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped: nothing was written; features computed so far are kept for the next run.", err=True)
+        click.echo("stopped.", err=True)
         sys.exit(130)
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -65,7 +71,7 @@ def _machine(function: Command) -> Command:
         [
             click.option("--device", default="cpu", show_default=True, help="cpu or cuda, for encoders."),
             click.option("--threads", default=0, help="Threads to use; 0 means all cores."),
-            click.option("--memory", default="4GB", show_default=True, help="Memory for the whole run."),
+            click.option("--memory", default="4GB", show_default=True, help="Memory to plan with; never changes which rows are picked."),
             click.option("--cache", type=click.Path(path_type=Path), help="Folder for features kept between runs."),
             click.option("--no-cache", is_flag=True, help="Keep no features."),
             click.option("--overwrite", is_flag=True, help="Replace a folder that selector wrote."),
@@ -117,9 +123,11 @@ def _machine(function: Command) -> Command:
 @_machine
 def select(pool: str, output: str, **given: Any) -> None:
     """Pick a subset of POOL: a file, a folder, a hub name or `demo`."""
+    from selector import flags
     from selector import recipe as recipes
 
-    recipe = recipes.check(recipes.merged(_recipe(pool, given), _changes(given["changes"])))
+    recipe = recipes.check(recipes.merged(flags.recipe(pool, given), flags.changes(given["changes"])))
+    flags.check(recipe)
     _run(recipe, output, given)
 
 
@@ -130,9 +138,10 @@ def select(pool: str, output: str, **given: Any) -> None:
 @_machine
 def run(recipe: Path, output: str, pool: str | None, **given: Any) -> None:
     """Do what RECIPE (YAML) says and write OUTPUT."""
+    from selector import flags
     from selector import recipe as recipes
 
-    changes = _changes(given["changes"])
+    changes = flags.changes(given["changes"])
     if pool:
         changes = recipes.merged(changes, {"pool": {"source": pool}})
     _run(recipes.read(recipe, changes), output, given)
@@ -144,13 +153,13 @@ def run(recipe: Path, output: str, pool: str | None, **given: Any) -> None:
 @_reading
 def inspect(pool: str, as_json: bool, **given: Any) -> None:
     """Say what is in POOL: rows, columns, format, lengths, sources, problems."""
-    from selector import terminal
+    from selector import flags, terminal
     from selector.inspect_pool import inspect as look
     from selector.pool import Pool
 
     with terminal.progress() as progress:
         progress("reading", 0, 0)
-        found = look(Pool.read(pool, **_pool_words(given)))
+        found = look(Pool.read(pool, **flags.pool_words(given)))
     if as_json:
         import json
 
@@ -182,6 +191,9 @@ def ls(folder: Path | None) -> None:
 
     place = folder or default_folder()
     entries = Cache(place).entries()
+    if not entries:
+        click.echo(f"{place}: nothing is kept")
+        return
     rows = [[one.kind, f"{one.bytes / 2**20:,.1f}", f"{one.created:%Y-%m-%d %H:%M}"] for one in entries]
     terminal.grid(f"{place}: {sum(one.bytes for one in entries) / 2**20:,.1f} MiB", ["kind", "MiB", "made (UTC)"], rows)
 
@@ -193,94 +205,26 @@ def clear(folder: Path | None, kind: str | None) -> None:
     """Remove what is kept."""
     from selector.cache import Cache, default_folder
 
-    count, size = Cache(folder or default_folder()).clear(kind)
-    click.echo(f"removed {count:,} entries, {size / 2**20:,.1f} MiB")
+    store = Cache(folder or default_folder())
+    if kind is not None and kind not in (kinds := {one.kind for one in store.entries()}):
+        raise unknown("kind of feature kept", kind, kinds)
+    count, size = store.clear(kind)
+    click.echo(f"removed {plural(count, 'file')}, {size / 2**20:,.1f} MiB")
 
 
 def _run(recipe: Any, output: str, given: dict[str, Any]) -> None:
-    from selector import running, terminal
+    from selector import flags, running, terminal
     from selector.cache import default_folder
 
+    if not output.strip():
+        raise OutputError("the output folder has no name; name a folder that does not exist yet.")
     folder = None if given["no_cache"] else given["cache"] or default_folder()
-    with terminal.progress() as progress:
-        options = running.Options(given["device"], given["threads"], _bytes(given["memory"]), folder, progress, given["overwrite"])
-        selection = running.run(recipe, output, options)
-    terminal.lines("selection", terminal.summary(selection.manifest, output))
-
-
-def _recipe(pool: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The recipe that the flags of `select` spell; what was not given is left to the recipe's defaults."""
-    options = _pairs(given["options"], "--option")
-    limits = {f"{name}_{side}_tokens": number for name in ("min", "max") for side, number in _sides(given[f"{name}_tokens"], name)}
-    stochastic = {} if given["epsilon"] is None else {"epsilon": given["epsilon"]}
-    select_names = ("budget", "token_budget", "layer", "side", "objective", "mix", "quality", "quality_weight", "keep", "optimizer")
-    macro, meso, micro = ("encoder", "whiten", "clusters", "noise"), ("tagger", "vocabulary", "base_url", "model"), ("band",)
-    layers = {"macro": _given(given, macro), "meso": _given(given, meso), "micro": _given(given, micro)}
-    return {
-        "pool": {"source": pool, **_pool_words(given)},
-        "hygiene": {**_given(given, ("dedup", "unusable")), **limits},
-        "layers": {name: options for name, options in layers.items() if options},
-        "select": {**_given(given, select_names), "options": options, "quota": list(given["quota"]), "optimizer_options": stochastic},
-        "output": _given(given, ("write_as", "save")),
-        **_given(given, ("seed", "tokenizer")),
-    }
-
-
-def _given(values: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: values[name] for name in names if values[name] is not None}
-
-
-def _pool_words(given: dict[str, Any]) -> dict[str, Any]:
-    words = _given(given, ("instruction_column", "response_column", "id_column", "split", "config", "every_turn", "skip_bad"))
-    return words if given["format_"] is None else {**words, "format": given["format_"]}
-
-
-def _pairs(written: Sequence[str], flag: str) -> dict[str, Any]:
-    """NAME=VALUE, the value read as YAML so that numbers are numbers."""
-    from selector import yaml_text
-
-    pairs = {}
-    for one in written:
-        name, equals, value = one.partition("=")
-        if not equals or not all(name.split(".")):
-            raise RecipeError(f"{flag} is '{one}'; write NAME=VALUE.")
-        try:
-            pairs[name] = yaml_text.load(value)
-        except ValueError as error:
-            raise RecipeError(f"{flag} {name} has the value '{value}', which cannot be read ({error}); put it in quotes.") from None
-    return pairs
-
-
-def _changes(written: Sequence[str]) -> dict[str, Any]:
-    """layers.meso.merge=0.8 as nested keys."""
-    from selector.recipe import merged
-
-    changes: dict[str, Any] = {}
-    for name, value in _pairs(written, "--set").items():
-        for part in reversed(name.split(".")):
-            value = {part: value}
-        changes = merged(changes, value)
-    return changes
-
-
-def _sides(written: Sequence[str], name: str) -> list[tuple[str, int]]:
-    limits = []
-    for one in written:
-        side, _, number = one.partition(":")
-        if side not in ("instruction", "response") or not number.isdigit():
-            raise RecipeError(f"--{name}-tokens is '{one}'; write SIDE:N, as response:10.")
-        limits.append((side, int(number)))
-    return limits
-
-
-def _bytes(written: str) -> int:
-    """8GB, 512MB or a number of bytes; 1 GB is 2^30 bytes."""
-    text = written.strip().upper().removesuffix("B").removesuffix("I")
-    unit = {"K": 10, "M": 20, "G": 30, "T": 40}.get(text[-1:], 0)
     try:
-        size = int(float(text[:-1] if unit else text) * 2**unit)
-    except ValueError:
-        size = 0
-    if size < 1:
-        raise RecipeError(f"--memory is '{written}'; write a size such as 4GB or 512MB.")
-    return size
+        with terminal.progress() as progress:
+            options = running.Options(given["device"], given["threads"], flags.size(given["memory"]), folder, progress, given["overwrite"])
+            selection = running.run(recipe, output, options)
+    except KeyboardInterrupt:
+        kept = "" if folder is None else f"; features computed so far are kept in {folder} for the next run"
+        click.echo(f"nothing was written to {output}{kept}.", err=True)
+        raise
+    terminal.lines("selection", terminal.summary(selection.manifest, output))

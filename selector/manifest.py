@@ -65,12 +65,18 @@ def manifest(
         "kept": kept,
         "tokens": assembled.tokens(outcome.rows),
         "features": assembled.facts,
-        "notes": [*outcome.notes, *assembled.unmet(outcome.rows)],
+        "notes": [*outcome.notes, *_worthless(outcome), *assembled.unmet(outcome.rows)],
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "peak_memory_bytes": peak_memory(),
         "versions": _versions(),
         "recipe": recipes.write(recipe),
     }
+
+
+def _worthless(outcome: Outcome) -> list[str]:
+    if outcome.upper_bound != 0:
+        return []
+    return ["no row carries anything that the objective counts, so every subset is worth 0 and these are simply the first rows"]
 
 
 def _objective(recipe: Recipe, outcome: Outcome, assembled: Assembly) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from selector import rendering, writing
+from selector.card import card
 from selector.core import Gains, Outcome, Rows
 from selector.pool import Pool
 
@@ -73,6 +74,7 @@ class Selection:
     def save(self, path: str | Path, *, write_as: str = "original", save: str = "parquet", overwrite: bool = False) -> Path:
         """Write the dataset folder. Raises OutputError where it cannot, RecipeError or UnknownName for a format that is not there."""
         folder = Path(path)
+        name = folder.resolve().name
         table = self.pool.table if write_as == "original" else rendering.render(self.pool, write_as)
 
         def fill(place: Path) -> None:
@@ -81,9 +83,9 @@ class Selection:
             if write_as != "original" and save == "parquet":
                 # LLaMA-Factory takes a file, or a folder of files of one kind
                 named = files[0] if len(files) == 1 else "data"
-                writing.json_file(place / "dataset_info.json", writing.dataset_info(folder.name, write_as, named))
+                writing.json_file(place / "dataset_info.json", writing.dataset_info(name, table, write_as, named))
             writing.json_file(place / "manifest.json", self.manifest)
-            (place / "README.md").write_text(writing.card(folder.name, self.manifest, save), encoding="utf-8")
+            (place / "README.md").write_text(card(name, self.manifest, save), encoding="utf-8")
 
         writing.whole(folder, overwrite, fill)
         return folder

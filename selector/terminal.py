@@ -10,8 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
+from rich.text import Text
 
 from selector.core import Progress, quiet
+from selector.errors import plural
+from selector.words import chosen_by, number, proof, reasons
 
 
 @contextmanager
@@ -40,59 +43,59 @@ def progress() -> Iterator[Progress]:
 
 def lines(title: str, rows: Mapping[str, str]) -> None:
     """A titled list of names and values on standard output, at most 80 columns wide where nothing needs more."""
-    table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows.items():
-        table.add_row(name, value)
-    out = Console(highlight=False)
-    out.print(table)
+        table.add_row(name, Text(value))
+    _print(title, table)
 
 
 def grid(title: str, header: list[str], rows: list[list[str]]) -> None:
-    """A table with a header; columns after the first stand to the right where they hold numbers."""
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="cyan"
-    )
-    for number, name in enumerate(header):
-        numeric = bool(rows) and all(row[number][:1].isdigit() for row in rows)
+    """A table with a header; columns of numbers stand to the right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="cyan")
+    for place, name in enumerate(header):
+        numeric = bool(rows) and all(row[place][:1].isdigit() or not row[place] for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
-    Console(highlight=False).print(table)
+        table.add_row(*(Text(value) for value in row))
+    _print(title, table)
+
+
+def _print(title: str, table: Table) -> None:
+    out = Console(highlight=False)
+    out.print(Text(title, style="bold"))
+    out.print(table)
 
 
 def summary(manifest: Mapping[str, Any], folder: str) -> dict[str, str]:
     """The words of the table at the end of a selection."""
-    objective, pool = manifest["objective"], manifest["pool"]
-    parts = [part["objective"] for part in objective["parts"]]
+    objective, pool, kept = manifest["objective"], manifest["pool"], manifest["kept"]
+    selected, budget = manifest["selected"], manifest["budget"]
+    short = f" of {budget:,} asked for" if manifest["budget_unit"] == "rows" and selected < budget else ""
     rows = {
-        "pool": f"{pool['source']}: {pool['rows']:,} rows, {pool['usable']:,} usable ({pool['format']})",
-        "dropped": ", ".join(f"{count:,} {reason}" for reason, count in pool["dropped"].items()) or "none",
-        "objective": " + ".join(parts) if parts else f"{objective['name']} on {objective['layer']}/{objective['side']}",
-        "selected": f"{manifest['selected']:,} distinct rows ({manifest['stopped']})",
+        "pool": f"{pool['source']}: {plural(pool['rows'], 'row')}, {pool['usable']:,} usable ({pool['format']})",
+        "dropped": reasons(pool["dropped"]),
+        "objective": chosen_by(objective),
+        "selected": f"{plural(selected, 'distinct row')}{short} ({manifest['stopped']})",
         "value": number(objective["value"]),
     }
-    if manifest["kept"]:
-        rows["kept"] = f"{manifest['kept']['rows']:,} rows of {manifest['kept']['source']} count and are not returned"
+    if pool["skipped_lines"]:
+        rows["skipped"] = f"{plural(pool['skipped_lines'], 'bad line')}, never read as rows"
+    if kept:
+        rows["kept"] = f"{plural(kept['usable'], 'row')} of {kept['source']} count and are not returned"
+        if kept["dropped"]:
+            rows["not kept"] = f"{reasons(kept['dropped'])}: these do not count"
     if manifest["tokens"] is not None:
         rows["tokens"] = f"{manifest['tokens']:,}"
     if objective["random_value"] is not None:
         rows["random"] = f"{number(objective['random_value'])} for a random subset under the same limits"
-    if objective["ratio"] is not None:
-        rows["proof"] = f"at least {100 * objective['ratio']:.2f} % of the best possible (upper bound {number(objective['upper_bound'])})"
-    else:
-        rows["proof"] = f"none: {objective['no_bound_because']}"
-    for note in manifest["notes"]:
-        rows["note"] = note
+    rows["proof"] = proof(objective)
+    if manifest["notes"]:
+        rows["note"] = "\n".join(manifest["notes"])
     rows["took"] = f"{manifest['seconds']['total']:.1f} s, {manifest['peak_memory_bytes'] / 2**30:.2f} GiB at most"
     rows["written"] = folder
     return rows
-
-
-def number(value: float | None) -> str:
-    """Six digits, with commas."""
-    return "not finite" if value is None else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
 
 
 def inspected(found: Mapping[str, Any]) -> None:
@@ -115,7 +118,8 @@ def inspected(found: Mapping[str, Any]) -> None:
     ]
     grid("\ncharacters", ["side", "empty", "min", "median", "mean", "max"], sides)
     for column, values in found["values"].items():
-        most = [[str(one["value"]), f"{one['rows']:,}"] for one in values["most"]]
-        grid(f"\n{column}: {values['distinct']:,} values", ["value", "rows"], most)
+        most = [["(none)" if one["value"] is None else str(one["value"]), f"{one['rows']:,}"] for one in values["most"]]
+        rest = f", the {len(most)} most frequent" if values["distinct"] > len(most) else ""
+        grid(f"\n{column}: {plural(values['distinct'], 'value')}{rest}", ["value", "rows"], most)
     problems = [[one["what"], f"{one['rows']:,}", "" if one["first"] is None else f"{one['first']:,}"] for one in found["problems"]]
-    grid("\nproblems", ["what", "rows", "first row"], problems) if problems else lines("\nproblems", {"none": "found"})
+    grid("\nproblems", ["what", "rows", "first row"], problems) if problems else lines("\nproblems: none found", {})

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ import pyarrow.parquet as pq
 from selector.errors import OutputError
 
 ROWS_PER_FILE = 200_000
+OWN = {  # names that a selection's folder may hold
+    *("README.md", "manifest.json", "data", "picks.parquet", "dropped.parquet", "vocabulary-*.csv"),
+    *("dataset_info.json", "state.json", "*.arrow"),
+}
 
 
 def check(folder: Path, overwrite: bool) -> None:
@@ -27,14 +32,29 @@ def check(folder: Path, overwrite: bool) -> None:
         raise OutputError(f"{folder} is a link to nothing; name a folder.")
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; name a folder that does not exist yet.")
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and (inside := sorted(one.name for one in folder.iterdir())):
+        if not _ours(folder):
+            raise OutputError(
+                f"{folder} is not empty and was not written by selector (it holds {', '.join(inside[:5])}); name another folder."
+            )
         if not overwrite:
-            raise OutputError(f"{folder} is not empty; name another folder, or replace it with --overwrite.")
-        if not (folder / "manifest.json").is_file():
-            raise OutputError(f"{folder} was not written by selector (it has no manifest.json), so --overwrite will not replace it.")
+            raise OutputError(f"{folder} holds a selection already; name another folder, or replace it with --overwrite.")
+        foreign = [name for name in inside if not any(fnmatch(name, own) for own in OWN)]
+        if foreign:
+            raise OutputError(
+                f"{folder} holds {', '.join(foreign[:5])} beside the selection, which --overwrite would delete; move that first."
+            )
     parent = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise OutputError(f"{folder} cannot be made: {parent} is not a folder that may be written to.")
+
+
+def _ours(folder: Path) -> bool:
+    """Whether the folder holds a manifest of this program."""
+    try:
+        return "diversity-selector" in json.loads((folder / "manifest.json").read_bytes())["versions"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def whole(folder: Path, overwrite: bool, fill: Callable[[Path], None]) -> None:
@@ -43,7 +63,7 @@ def whole(folder: Path, overwrite: bool, fill: Callable[[Path], None]) -> None:
     Raises OutputError as `check` does, and when the disk is full or refuses.
     """
     check(folder, overwrite)
-    place = folder.absolute()
+    place = folder.resolve()  # through a link, so that the link stays
     made: list[Path] = []
     try:
         made = _make_parents(place.parent)
@@ -133,65 +153,28 @@ def json_file(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def dataset_info(name: str, write_as: str, file: str) -> dict[str, Any]:
-    """LLaMA-Factory's entry for the dataset, as its data/README.md documents it."""
+def dataset_info(name: str, table: pa.Table, write_as: str, file: str) -> dict[str, Any]:
+    """LLaMA-Factory's entry for the dataset, as its data/README.md documents it.
+
+    Its reader takes only the columns and tags that are named here once any are, so all that the table has are.
+    """
+    entry: dict[str, Any] = {"file_name": file, "formatting": "alpaca" if write_as in ("alpaca", "prompt-completion") else "sharegpt"}
     if write_as == "alpaca":
-        columns = {"prompt": "instruction", "query": "input", "response": "output"}
-        return {name: {"file_name": file, "formatting": "alpaca", "columns": columns}}
-    if write_as == "prompt-completion":
-        return {name: {"file_name": file, "formatting": "alpaca", "columns": {"prompt": "prompt", "response": "completion"}}}
-    if write_as == "sharegpt":
-        tags = {"role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt", "system_tag": "system"}
-        return {name: {"file_name": file, "formatting": "sharegpt", "columns": {"messages": "conversations"}, "tags": tags}}
-    tags = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant", "system_tag": "system"}
-    return {name: {"file_name": file, "formatting": "sharegpt", "columns": {"messages": "messages"}, "tags": tags}}
+        columns = {"prompt": "instruction", "query": "input", "response": "output", **_also(table, "system", "history")}
+    elif write_as == "prompt-completion":
+        columns = {"prompt": "prompt", "response": "completion"}
+    else:
+        columns = {"messages": "conversations" if write_as == "sharegpt" else "messages", **_also(table, "system", "tools")}
+        names = ("from", "value", "human", "gpt", "observation", "function_call")
+        if write_as == "messages":
+            names = ("role", "content", "user", "assistant", "tool", "function_call")
+        tags = ("role_tag", "content_tag", "user_tag", "assistant_tag", "observation_tag", "function_tag")
+        entry["tags"] = {**dict(zip(tags, names, strict=True)), "system_tag": "system"}
+    return {name: {**entry, "columns": columns}}
 
 
-def card(title: str, manifest: Mapping[str, Any], save: str) -> str:
-    """The dataset card: front matter that names the data files, then what the subset is in words a person can read."""
-    objective, pool = manifest["objective"], manifest["pool"]
-    front = ["---"]
-    if save == "parquet":
-        front += ["configs:", "- config_name: default", "  data_files:", "  - split: train", "    path: data/*.parquet"]
-    front += ["tags:", "- instruction-tuning", "- diversity", "- subset-selection", "---"]
-    dropped = ", ".join(f"{count:,} {reason}" for reason, count in pool["dropped"].items()) or "none"
-    lines = [
-        f"# {title}",
-        "",
-        f"{manifest['selected']:,} of {pool['rows']:,} rows of `{pool['source']}`, chosen by {objective['name']} "
-        f"on {_where(objective)} with diversity-selector {manifest['versions']['diversity-selector']}.",
-        "",
-        "| | |",
-        "| --- | --- |",
-        f"| budget | {manifest['budget']:,} {manifest['budget_unit']} |",
-        f"| selected | {manifest['selected']:,} distinct rows ({manifest['stopped']}) |",
-        f"| value | {_number(objective['value'])} |",
-        f"| random subset of the same size | {_number(objective['random_value'])} |",
-        f"| upper bound on any subset | {_number(objective['upper_bound'], objective['no_bound_because'])} |",
-        f"| proved share of the optimum | {_percent(objective['ratio'])} |",
-        f"| dropped before selection | {dropped} |",
-        f"| seed | {manifest['seed']} |",
-        "",
-        "Rows stand in pick order: the first n rows are the selection for a budget of n. `picks.parquet` gives each row's place in the",
-        "source (`row`, from 0), its `order` and its marginal `gain`; `manifest.json` holds everything needed to make this folder again,",
-        "the recipe included.",
-        "",
-        "```yaml",
-        manifest["recipe"].rstrip(),
-        "```",
-        "",
-        "The rows keep the licence and the limits of their sources.",
-    ]
-    return "\n".join([*front, "", *lines, ""])
-
-
-def _where(objective: Mapping[str, Any]) -> str:
-    return str(objective["parts"]) if objective.get("parts") else f"the {objective['layer']} layer of the {objective['side']} side"
-
-
-def _number(value: float | None, otherwise: str | None = None) -> str:
-    return f"{value:,.6g}" if value is not None else (f"not known: {otherwise}" if otherwise else "not known")
-
-
-def _percent(ratio: float | None) -> str:
-    return "not known" if ratio is None else f"at least {100 * ratio:.2f} %"
+def _also(table: pa.Table, *names: str) -> dict[str, str]:
+    """Those of these columns that the table has in the type that LLaMA-Factory reads: texts, and lists of pairs as history."""
+    there = {field.name: field.type for field in table.schema if field.name in names}
+    wanted = {"history": pa.list_(pa.list_(pa.string()))}
+    return {name: name for name, kind in there.items() if kind == wanted.get(name, pa.string())}

@@ -1,0 +1,51 @@
+"""The dataset card: what a person reads first in the folder, and what `datasets` reads to load it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from selector.words import chosen_by, number, proof, reasons
+
+
+def card(title: str, manifest: Mapping[str, Any], save: str) -> str:
+    """The dataset card: front matter that names the data files, then what the subset is in words a person can read."""
+    objective, pool = manifest["objective"], manifest["pool"]
+    front = ["---"]
+    if save == "parquet":
+        front += ["configs:", "- config_name: default", "  data_files:", "  - split: train", "    path: data/*.parquet"]
+    front += ["tags:", "- instruction-tuning", "- diversity", "- subset-selection", "---"]
+    has_random = objective["random_value"] is not None
+    lines = [
+        f"# {title}",
+        "",
+        f"{manifest['selected']:,} of {pool['rows']:,} rows of `{pool['source']}`, chosen by {chosen_by(objective)} "
+        f"with diversity-selector {manifest['versions']['diversity-selector']}.",
+        "",
+        "| | |",
+        "| --- | --- |",
+        f"| budget | {manifest['budget']:,} {manifest['budget_unit']} |",
+        f"| selected | {manifest['selected']:,} distinct rows ({manifest['stopped']}) |",
+        f"| value | {number(objective['value'])} |",
+        f"| value of a random subset within the same limits | {number(objective['random_value']) if has_random else 'not known'} |",
+        f"| proved | {proof(objective)} |",
+        f"| dropped before selection | {reasons(pool['dropped'])} |",
+        *(
+            [f"| kept before, not in here | {manifest['kept']['usable']:,} rows of `{manifest['kept']['source']}` |"]
+            if manifest["kept"]
+            else []
+        ),
+        *(f"| note | {note} |" for note in manifest["notes"]),
+        f"| seed | {manifest['seed']} |",
+        "",
+        "Rows stand in pick order: the first n rows are the selection for a budget of n. `picks.parquet` gives each row's place in the",
+        "source (`row`, from 0), its `order` and its marginal `gain`; `manifest.json` holds everything needed to make this folder again,",
+        "the recipe included.",
+        "",
+        "```yaml",
+        manifest["recipe"].rstrip(),
+        "```",
+        "",
+        "The rows keep the licence and the limits of their sources.",
+    ]
+    return "\n".join([*front, "", *lines, ""])

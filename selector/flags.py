@@ -1,0 +1,104 @@
+"""The flags of the command line as a recipe and options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from selector import yaml_text
+from selector.errors import InputError, RecipeError
+from selector.recipe import Recipe, merged
+
+LAYER_FLAGS = {
+    "macro": ("encoder", "whiten", "clusters", "noise"),
+    "meso": ("tagger", "vocabulary", "base_url", "model"),
+    "micro": ("band",),
+}
+
+
+def recipe(pool: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The recipe that the flags of `select` spell; what was not given is left to the recipe's defaults."""
+    if not pool.strip():
+        raise InputError("the pool has no name; name a file, a folder, a hub dataset org/name, or demo.")
+    options = _pairs(given["options"], "--option")
+    limits = {f"{name}_{side}_tokens": number for name in ("min", "max") for side, number in _sides(given[f"{name}_tokens"], name)}
+    stochastic = {} if given["epsilon"] is None else {"epsilon": given["epsilon"]}
+    select_names = ("budget", "token_budget", "layer", "side", "objective", "mix", "quality", "quality_weight", "keep", "optimizer")
+    layers = {name: _only(given, flags) for name, flags in LAYER_FLAGS.items()}
+    return {
+        "pool": {"source": pool, **pool_words(given)},
+        "hygiene": {**_only(given, ("dedup", "unusable")), **limits},
+        "layers": {name: options for name, options in layers.items() if options},
+        "select": {**_only(given, select_names), "options": options, "quota": list(given["quota"]), "optimizer_options": stochastic},
+        "output": _only(given, ("write_as", "save")),
+        **_only(given, ("seed", "tokenizer")),
+    }
+
+
+def check(recipe: Recipe) -> None:
+    """Raises RecipeError for a flag of a layer that the selection does not read: without --layer it would do nothing."""
+    read = {part.layer for part in recipe.select.mix} or {recipe.select.layer}
+    for name, flags in LAYER_FLAGS.items():
+        given = [flag for flag in flags if flag in recipe.layers.get(name, {})]
+        if given and name not in read:
+            raise RecipeError(
+                f"--{given[0].replace('_', '-')} belongs to the layer {name}, but this selection reads {', '.join(sorted(read))}; "
+                f"add --layer {name}, or leave the flag out."
+            )
+
+
+def _only(values: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: values[name] for name in names if values[name] is not None}
+
+
+def pool_words(given: dict[str, Any]) -> dict[str, Any]:
+    """What the flags say of how a pool is read."""
+    words = _only(given, ("instruction_column", "response_column", "id_column", "split", "config", "every_turn", "skip_bad"))
+    return words if given["format_"] is None else {**words, "format": given["format_"]}
+
+
+def _pairs(written: Sequence[str], flag: str) -> dict[str, Any]:
+    """NAME=VALUE, the value read as YAML so that numbers are numbers."""
+    pairs = {}
+    for one in written:
+        name, equals, value = one.partition("=")
+        if not equals or not all(name.split(".")):
+            raise RecipeError(f"{flag} is '{one}'; write NAME=VALUE.")
+        try:
+            pairs[name] = yaml_text.load(value)
+        except ValueError as error:
+            raise RecipeError(f"{flag} {name} has the value '{value}', which cannot be read ({error}); put it in quotes.") from None
+    return pairs
+
+
+def changes(written: Sequence[str]) -> dict[str, Any]:
+    """layers.meso.merge=0.8 as nested keys."""
+    nested: dict[str, Any] = {}
+    for name, value in _pairs(written, "--set").items():
+        for part in reversed(name.split(".")):
+            value = {part: value}
+        nested = merged(nested, value)
+    return nested
+
+
+def _sides(written: Sequence[str], name: str) -> list[tuple[str, int]]:
+    limits = []
+    for one in written:
+        side, _, number = one.partition(":")
+        if side not in ("instruction", "response") or not number.isdecimal():
+            raise RecipeError(f"--{name}-tokens is '{one}'; write SIDE:N, as response:10.")
+        limits.append((side, int(number)))
+    return limits
+
+
+def size(written: str) -> int:
+    """8GB, 512MB or a number of bytes; 1 GB is 2^30 bytes."""
+    text = written.strip().upper().removesuffix("B").removesuffix("I")
+    unit = {"K": 10, "M": 20, "G": 30, "T": 40}.get(text[-1:], 0)
+    try:
+        number = int(float(text[:-1] if unit else text) * 2**unit)
+    except (ValueError, OverflowError):
+        number = 0
+    if number < 1:
+        raise RecipeError(f"--memory is '{written}'; write a size such as 4GB or 512MB.")
+    return number
