@@ -19,7 +19,7 @@ Command = Callable[..., Any]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exit code 0, 2 for bad input, 130 when stopped (143 when asked to end)."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half-written is taken away then too
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half-written is taken away then too
     try:
         commands.main(args=arguments, prog_name="selector", standalone_mode=False)
     except click.ClickException as error:
@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -224,7 +226,7 @@ def _run(recipe: Any, output: str, given: dict[str, Any]) -> None:
             options = running.Options(given["device"], given["threads"], flags.size(given["memory"]), folder, progress, given["overwrite"])
             selection = running.run(recipe, output, options)
     except KeyboardInterrupt:
-        kept = "" if folder is None else f"; features computed so far are kept in {folder} for the next run"
-        click.echo(f"nothing was written to {output}{kept}.", err=True)
-        raise
+        kept = "" if folder is None else f", and features computed so far are kept in {folder} for the next run"
+        click.echo(f"stopped: nothing half-written was left at {output}{kept}.", err=True)
+        sys.exit(130)
     terminal.lines("selection", terminal.summary(selection.manifest, output))

@@ -6,8 +6,11 @@ import errno
 import json
 import os
 import shutil
+import signal
 import tempfile
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -71,12 +74,17 @@ def whole(folder: Path, overwrite: bool, fill: Callable[[Path], None]) -> None:
         try:
             partial.chmod(0o777 & ~_umask())
             fill(partial)
-            _put(partial, place)
+            with _undisturbed():
+                _put(partial, place, overwrite)
         except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            for parent in reversed(made):
-                parent.rmdir()
+            with _undisturbed():
+                shutil.rmtree(partial, ignore_errors=True)
+                for parent in reversed(made):
+                    with suppress(OSError):  # another run may have written there meanwhile
+                        parent.rmdir()
             raise
+    except pa.ArrowException as error:
+        raise OutputError(f"{folder} could not be written: {error}. Nothing was left half-written.") from error
     except OSError as error:
         why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
         raise OutputError(
@@ -97,15 +105,38 @@ def _umask() -> int:
     return mask
 
 
-def _put(partial: Path, place: Path) -> None:
-    if not place.exists():
-        os.replace(partial, place)
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C and a polite kill wait until the few renames or the cleaning in here are done."""
+    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
+        yield
         return
+    came: list[int] = []
+    both = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, lambda number, _: came.append(number)) for one in both]
+    try:
+        yield
+    finally:
+        for one, handler in zip(both, before, strict=True):
+            signal.signal(one, handler or signal.SIG_DFL)
+        for number in came:
+            signal.raise_signal(number)
+
+
+def _put(partial: Path, place: Path, overwrite: bool) -> None:
+    try:
+        os.replace(partial, place)  # onto nothing, or onto an empty folder
+        return
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+    if not overwrite:
+        raise OutputError(f"{place} was written by another run meanwhile; it was left alone: name another folder.")
     old = Path(tempfile.mkdtemp(prefix=f".{place.name}.old-", dir=place.parent))
     os.replace(place, old / place.name)
     try:
         os.replace(partial, place)
-    except BaseException:
+    except OSError:
         os.replace(old / place.name, place)
         raise
     finally:
