@@ -10,13 +10,17 @@ new_enough() {
 
 find_python() {
     local candidate
-    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11 python; do
+    local -a candidates=(python3 python3.14 python3.13 python3.12 python3.11 python)
+    if [ -n "${PYTHON:-}" ]; then
+        candidates=("$PYTHON")
+    fi
+    for candidate in "${candidates[@]}"; do
         if new_enough "$candidate"; then
             command -v "$candidate"
             return
         fi
     done
-    echo "error: Python 3.11 or newer is needed and was not found; install it, or name it: PYTHON=/path/to/python3.12 $0" >&2
+    echo "error: Python 3.11 or newer is needed, but none was found as ${candidates[*]}; install it, or name it: PYTHON=/path/to/python3" >&2
     return 1
 }
 
