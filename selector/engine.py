@@ -14,12 +14,12 @@ from selector.core import (
     Gains,
     Objective,
     Optimizer,
+    Outcome,
     Pick,
     Problem,
     Procedure,
     Progress,
     Rows,
-    Outcome,
     quiet,
 )
 from selector.errors import BudgetError

@@ -12,6 +12,7 @@ from selector.core import NO_ROWS, Gains, Ground, Need, Rows, Similarity, State
 from selector.errors import MemoryForecast, RecipeError
 from selector.features import Vectors
 
+TOGETHER = 64  # picks after which all lines of the factor are brought up at once
 DUAL_DIMENSIONS = 2048  # up to here the d x d dual is cheaper than a factor that grows with the picks
 
 
@@ -145,76 +146,106 @@ class _Dual:
 
 
 class _Cholesky:
-    """The factor of L_S = Q (K [+ I]) Q, and for every candidate asked so far its own row of the factor, as far as it was brought."""
+    """The factor of L_S = Q (K [+ I]) Q, and for every candidate asked so far its own line of the factor, as far as it was brought."""
 
     def __init__(self, kernel: _Kernel, quality: Gains, ridged: bool, ground: Ground) -> None:
         self.kernel, self.quality, self.memory = kernel, quality, ground.memory
-        everything = np.arange(ground.size)
-        self.ridged = float(ridged)
-        self.residual = quality**2 * kernel.diagonal(everything) + self.ridged  # (n,) squared pivot of each row after `depth` picks
-        self.depth = np.zeros(ground.size, np.int64)  # (n,) how many picks each row's factor has seen
-        self.slot = np.full(ground.size, -1, np.int64)  # (n,) line of `factor` that belongs to the row, -1 for none yet
-        self.factor = np.zeros((0, 0))  # (slots, room for picks)
+        self.diagonal = quality**2 * kernel.diagonal(np.arange(ground.size)) + float(ridged)  # (n,)
+        self.residual = self.diagonal.copy()  # (n,) squared pivot of each row after the picks that its line has seen
+        self.depth = np.zeros(ground.size, np.int64)  # (n,) how many picks each row's line has seen
+        self.slot = np.full(ground.size, -1, np.int64)  # (n,) line of `lines` that belongs to the row, -1 for none yet
+        self.lines = np.zeros((0, 0))  # (slots, room for picks)
+        self.lower = np.zeros((0, 0))  # (room, room) lines of the picks themselves: the factor
         self.used = 0
-        self.chosen: list[int] = []
+        self.chosen = np.empty(0, np.int64)
+        self.empty = np.empty(0, bool)  # (picks,) picks that span nothing: exact copies of earlier ones
         self.value, self.evaluations, self.batch = 0.0, 0, 16
 
     def gains(self, candidates: Rows) -> Gains:
         self.evaluations += len(candidates)
-        for first in range(0, len(candidates), 512):
-            self._bring_up(candidates[first : first + 512])
-        residual = self.residual[candidates]
-        # An exact copy of a chosen row spans nothing more: -inf without the ridge, never NaN from a rounding below zero.
-        alive = residual > 1e-12 * np.maximum(1.0, self.quality[candidates] ** 2)
-        return np.where(alive, np.log(np.where(alive, residual, 1.0)), -np.inf)
+        self._bring_up(candidates)
+        return self._logs(candidates)
 
     def add(self, row: int) -> None:
-        rows = np.array([row])
-        gain = float(self.gains(rows)[0])
-        self.evaluations -= 1
+        rows, place = np.array([row]), len(self.chosen)
+        self._bring_up(rows)
+        gain = float(self._logs(rows)[0])
         self.value += gain
-        self._reserve(rows, len(self.chosen) + 1)
-        self.factor[self.slot[row], len(self.chosen)] = np.sqrt(max(self.residual[row], 0.0))
-        self.chosen.append(row)
-        self.depth[row] = len(self.chosen)
+        self._reserve(rows, place + 1)
+        # A pick that spans nothing leaves its column empty: a pivot of 1 stands for the 0 that none can be divided by.
+        empty = not np.isfinite(gain)
+        self.lower[place, :place] = 0.0 if empty else self.lines[self.slot[row], :place]
+        self.lower[place, place] = 1.0 if empty else np.sqrt(self.residual[row])
+        self.chosen, self.empty = np.append(self.chosen, row), np.append(self.empty, empty)
+        if len(self.chosen) % TOGETHER == 0:
+            # One read of the factor for every line there is, so that the next evaluations read its last rows only.
+            self._bring_up(np.flatnonzero(self.slot >= 0))
+
+    def _logs(self, rows: Rows) -> Gains:
+        """log of the residuals; an exact copy of a chosen row spans nothing more: -inf, never NaN from a rounding below zero."""
+        alive = self.residual[rows] > 1e-12 * self.diagonal[rows]
+        return np.where(alive, np.log(np.where(alive, self.residual[rows], 1.0)), -np.inf)
 
     def _bring_up(self, rows: Rows) -> None:
-        from selector.kernels.factor import extend_factor
-
+        """All picks into the lines of these rows; rows about as deep are brought up together."""
         picks = len(self.chosen)
         rows = rows[self.depth[rows] < picks]
         if not len(rows):
             return
         self._reserve(rows, picks)
-        seen = int(self.depth[rows].min())
-        chosen = np.array(self.chosen[seen:])
-        entries = self.quality[rows][:, None] * self.kernel.products(rows, chosen) * self.quality[chosen]
-        extend_factor(rows, np.array(self.chosen), seen, entries, self.factor, self.slot, self.depth, self.residual)
+        rows = rows[np.argsort(self.depth[rows], kind="stable")]
+        while len(rows):
+            seen = int(self.depth[rows[0]])
+            together = min(1024, int(np.searchsorted(self.depth[rows], max(seen + TOGETHER, (seen + picks) // 2), side="right")))
+            self._extend(rows[:together], seen)
+            rows = rows[together:]
+
+    def _extend(self, rows: Rows, seen: int) -> None:
+        from scipy.linalg import solve_triangular
+
+        fresh, slots = self.chosen[seen:], self.slot[rows]
+        end = len(self.chosen)
+        right = self.quality[rows][:, None] * self.kernel.products(rows, fresh) * self.quality[fresh]  # (m, fresh)
+        right -= self.lines[slots, :seen] @ self.lower[seen:end, :seen].T
+        right[:, self.empty[seen:]] = 0.0
+        self.lines[slots, seen:end] = solve_triangular(self.lower[seen:end, seen:end], right.T, lower=True, check_finite=False).T
+        brought = self.lines[slots, :end]
+        self.residual[rows] = np.maximum(self.diagonal[rows] - np.einsum("mk,mk->m", brought, brought), 0.0)
+        self.depth[rows] = end
 
     def _reserve(self, rows: Rows, picks: int) -> None:
-        """Room in `factor` for these rows and so many picks; raises MemoryForecast past the memory option."""
+        """Room for the lines of these rows and for so many picks; raises MemoryForecast past the memory option."""
         fresh = rows[self.slot[rows] < 0]
-        lines, width = self.factor.shape
-        needed = (self.used + len(fresh), picks)
-        if needed[0] > lines or needed[1] > width:
-            taller = max(needed[0], min(max(2 * lines, 64), len(self.slot))) if needed[0] > lines else lines
-            wider = max(needed[1], 2 * width, 64) if needed[1] > width else width
-            shape = (taller, wider)
-            if 8 * (shape[0] * shape[1] + lines * width) > self.memory:
-                shape = (max(lines, needed[0]), max(width, needed[1]))
-            bytes_needed = 8 * (shape[0] * shape[1] + lines * width)
-            if bytes_needed > self.memory:
+        height, width = self.lines.shape
+        tall, wide = self.used + len(fresh), max(width, picks)
+        if tall > height or wide > width:
+            generous = (
+                min(max(2 * height, tall, 64), len(self.slot)) if tall > height else height,
+                max(2 * width, wide, 64) if wide > width else width,
+            )
+            shape = generous if self._bytes(*generous) <= self.memory else (max(height, tall), wide)
+            if self._bytes(*shape) > self.memory:
                 raise MemoryForecast(
-                    f"dpp with this kernel has to hold {shape[0]:,} rows of its factor for {picks:,} picks, "
-                    f"{bytes_needed / 2**30:.1f} GiB with the copy, but the memory option leaves {self.memory / 2**30:.1f} GiB; "
-                    "lower the budget, raise --memory, or use dense "
-                    "vectors with kernel linear (macro), which need no factor."
+                    f"dpp with this kernel has to hold {shape[0]:,} lines of its factor at {picks:,} picks, "
+                    f"{self._bytes(*shape) / 2**30:.1f} GiB with the copy, but the memory option leaves {self.memory / 2**30:.1f} GiB; "
+                    "lower the budget, raise --memory, or use dense vectors with kernel linear (macro), which need no factor."
                 )
-            grown = np.zeros(shape)
-            grown[:lines, :width] = self.factor
-            self.factor = grown
+            self.lines = _grown(self.lines, shape)
+            self.lower = _grown(self.lower, (shape[1], shape[1]))
         self.slot[fresh] = np.arange(self.used, self.used + len(fresh))
         self.used += len(fresh)
+
+    def _bytes(self, height: int, width: int) -> int:
+        """What growing to this shape takes: the new arrays beside the old ones."""
+        return 8 * (height * width + width * width) + self.lines.nbytes + self.lower.nbytes
+
+
+def _grown(array: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+    if array.shape == shape:
+        return array
+    larger = np.zeros(shape)
+    larger[: array.shape[0], : array.shape[1]] = array
+    return larger
 
 
 def _log_det(matrix: NDArray[np.float64]) -> float:

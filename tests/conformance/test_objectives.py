@@ -49,6 +49,26 @@ def test_gains_and_value_equal_the_slow_formula(objective: Objective, ground, or
 
 
 @EACH
+def test_gains_do_not_depend_on_what_was_asked_before(objective: Objective) -> None:
+    """Some states remember what they computed for a candidate: one asked now and then, and one asked late, must agree."""
+    ground, rng = random_ground(200, 9), np.random.default_rng(1)
+    asked_often = objective.start(ground)
+    picks = rng.choice(200, 140, replace=False)
+    for place, row in enumerate(picks):
+        asked_often.gains(rng.choice(200, 10, replace=False))
+        asked_often.add(int(row))
+        if place % 35 == 34:
+            some = rng.choice(200, 20, replace=False)
+            fresh = objective.start(ground, picks[: place + 1])
+            np.testing.assert_allclose(asked_often.gains(some), fresh.gains(some), rtol=1e-4, atol=1e-5)
+            left = np.setdiff1d(some, picks[: place + 1])[:3]
+            now = formulas.value(objective, ground, picks[: place + 1].tolist())
+            if np.isfinite(now):
+                for candidate, gain in zip(left, asked_often.gains(left), strict=True):
+                    close(gain, formulas.value(objective, ground, [*picks[: place + 1].tolist(), int(candidate)]) - now)
+
+
+@EACH
 def test_evaluations_count_each_gain_once(objective: Objective) -> None:
     ground = random_ground(30, 1)
     state = objective.start(ground)

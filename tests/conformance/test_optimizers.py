@@ -88,7 +88,7 @@ def test_lazy_is_greedy_is_the_definition(objective: Objective, ground, budget: 
 @EACH
 @pytest.mark.parametrize("seed", range(2))
 def test_lazy_is_greedy_on_larger_pools(objective: Objective, seed: int) -> None:
-    asked = problem(random_ground(150, seed), objective, 60)
+    asked = problem(random_ground(180, seed), objective, 140)
     np.testing.assert_array_equal(select(asked, lazy).rows, select(asked, greedy).rows)
     np.testing.assert_array_equal(select(asked, FULL_SAMPLE).rows, select(asked, greedy).rows)
 

@@ -1,0 +1,5 @@
+"""`python -m selector` is the command."""
+
+from selector.cli import main
+
+main()
