@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selector.words import chosen_by, number, proof, reasons
 
 
-def card(title: str, manifest: Mapping[str, Any], save: str) -> str:
-    """The dataset card: front matter that names the data files, then what the subset is in words a person can read."""
+def card(title: str, manifest: Mapping[str, Any], files: Sequence[str]) -> str:
+    """The dataset card: front matter that names the Parquet files, then what the subset is in words a person can read."""
     objective, pool = manifest["objective"], manifest["pool"]
     front = ["---"]
-    if save == "parquet":
-        front += ["configs:", "- config_name: default", "  data_files:", "  - split: train", "    path: data/*.parquet"]
+    if files[0].endswith(".parquet"):
+        pattern = f"data/train-*-{files[0].rpartition('-')[2]}"
+        front += ["configs:", "- config_name: default", "  data_files:", "  - split: train", f"    path: {pattern}"]
     front += ["tags:", "- instruction-tuning", "- diversity", "- subset-selection", "---"]
     has_random = objective["random_value"] is not None
     lines = [

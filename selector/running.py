@@ -73,8 +73,12 @@ def select(pool: Pool | str | Path | Any, *, options: Options | None = None, **w
     """The same words as the command line: select(pool, budget=1000, layer="micro", side="response", objective="facility-location").
 
     `pool` is a Pool, anything Pool.read takes, or a table. The words are the keys of a recipe's `select`, and `seed`, `tokenizer`,
-    `hygiene`, `layers`. Raises SelectorError.
+    `hygiene`, `layers`; `parameters` are those of the objective, as {"kernel": "rbf"}. Raises SelectorError.
     """
+    if options is not None and not isinstance(options, Options):
+        raise RecipeError("options says how it is computed (selector.Options); write the parameters of the objective as parameters={...}.")
+    if "parameters" in words:
+        words["options"] = words.pop("parameters")
     if isinstance(pool, (str, Path)):
         pool = Pool.read(pool)
     elif not isinstance(pool, Pool):

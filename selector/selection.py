@@ -14,6 +14,7 @@ from selector import rendering, writing
 from selector.card import card
 from selector.core import Gains, Outcome, Rows
 from selector.pool import Pool
+from selector.ties import LOWEST
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Selection:
 
     def picks(self) -> pa.Table:
         """Row of the source, id, order and gain of each pick. A gain of -inf (an exact copy under the RBF kernel) is null."""
-        gains = np.where(np.isfinite(self.gains), self.gains, np.nan)
+        gains = np.where(np.isfinite(self.gains) & (self.gains > LOWEST), self.gains, np.nan)
         return pa.table(
             {
                 "row": self.rows,
@@ -85,7 +86,7 @@ class Selection:
                 named = files[0] if len(files) == 1 else "data"
                 writing.json_file(place / "dataset_info.json", writing.dataset_info(name, table, write_as, named))
             writing.json_file(place / "manifest.json", self.manifest)
-            (place / "README.md").write_text(card(name, self.manifest, save), encoding="utf-8")
+            (place / "README.md").write_text(card(name, self.manifest, files), encoding="utf-8")
 
         writing.whole(folder, overwrite, fill)
         return folder

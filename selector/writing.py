@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -144,7 +145,11 @@ def _put(partial: Path, place: Path, overwrite: bool) -> None:
 
 
 def dataset(folder: Path, table: pa.Table, save: str) -> list[str]:
-    """The rows as `data/train-*.parquet`, or as `save_to_disk` writes them; returns the file names written."""
+    """The rows as `data/train-*.parquet`, or as `save_to_disk` writes them; returns the file names written.
+
+    Parquet names end in a digest of the files' bytes: `datasets` 5.2 caches a folder by its last name and the file pattern on its
+    card alone, and would hand out the rows of an earlier folder of that name.
+    """
     if save == "arrow":
         from datasets import Dataset, disable_progress_bars, enable_progress_bars
 
@@ -156,10 +161,15 @@ def dataset(folder: Path, table: pa.Table, save: str) -> list[str]:
         return sorted(one.name for one in folder.glob("*.arrow"))
     (folder / "data").mkdir()
     files = max(1, -(-table.num_rows // ROWS_PER_FILE))
-    names = [f"data/train-{number:05d}-of-{files:05d}.parquet" for number in range(files)]
+    names = [f"data/train-{number:05d}-of-{files:05d}" for number in range(files)]
+    whole = hashlib.blake2b(digest_size=8)
     for number, name in enumerate(names):
         pq.write_table(table.slice(number * ROWS_PER_FILE, ROWS_PER_FILE), folder / name, compression="zstd")
-    return names
+        with (folder / name).open("rb") as opened:
+            whole.update(hashlib.file_digest(opened, "blake2b").digest())
+    for name in names:
+        (folder / name).rename(folder / f"{name}-{whole.hexdigest()}.parquet")
+    return [f"{name}-{whole.hexdigest()}.parquet" for name in names]
 
 
 def tables(folder: Path, named: Mapping[str, pa.Table]) -> None:
