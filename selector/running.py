@@ -144,7 +144,7 @@ def _solve(recipe: Recipe, given: Pool | None, room: Room) -> Selection:
             stays = np.delete(stays, error.rows)
     with _stage("selection", seconds):
         outcome = engine.select(assembled.problem, assembled.optimizer, seed=recipe.seed, progress=room.progress)
-    chosen = usable.take(outcome.rows)
+    chosen = pool.take(stays[outcome.rows])  # not from everything, where the columns are those of the kept rows too
     seconds["total"] = time.monotonic() - began
     manifest = manifests.manifest(recipe, pool, known, usable, outcome, assembled, dropped, seconds)
     left_out = {"dropped.parquet": manifests.dropped_table(pool, known, everything, dropped)} if dropped else {}
