@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from selector import conversations
 from selector.json_rows import NOTE
-from selector.pool import Pool, normalise
+from selector.normal import normalise
+from selector.pool import Pool
 
 SIDES = ("instruction", "response")
 VERY_LONG = 20_000  # characters

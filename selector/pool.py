@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import sys
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -163,15 +162,6 @@ def digest(*columns: pa.ChunkedArray) -> str:
                     one.update(part(chunk))
             whole.update(one.digest())
     return whole.hexdigest()
-
-
-def normalise(text: str) -> str:
-    """What two texts have in common that differ only in Unicode form, case and white space: NFKC, case folded, spaces folded."""
-    if not text.isascii():
-        # Folding case can undo the normal form, so it is made again.
-        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-        return " ".join(text.split())
-    return " ".join(text.lower().split())
 
 
 def _offsets(chunk: pa.Array) -> Any:

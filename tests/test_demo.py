@@ -8,7 +8,8 @@ import pytest
 from selector import demo
 from selector.demo_words import TOPICS
 from selector.errors import InputError
-from selector.pool import Pool, normalise
+from selector.normal import normalise
+from selector.pool import Pool
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import pytest
 
 from selector.errors import InputError, UnknownName
 from selector.inspect_pool import inspect
-from selector.pool import Pool, digest, normalise
+from selector.normal import normalise
+from selector.pool import Pool, digest
 
 ROWS = [{"instruction": f"ask {i}", "response": f"say {i}", "id": f"r{i}", "score": i / 2} for i in range(6)]
 
