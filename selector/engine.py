@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from selector.core import (
     Finish,
@@ -37,8 +38,14 @@ def select(problem: Problem, optimizer: Optimizer = lazy, *, seed: int = 0, refe
     Raises BudgetError when there is no candidate. Cost: the optimizer's, plus at most 8 rounds of `limit.most` fresh gains for the
     bound, plus one value for the reference.
     """
-    candidates = problem.candidates
-    if not len(candidates):
+    with threadpool_limits(
+        1, "blas"
+    ):  # small products wait longer for a second thread than it would save; large ones have their own threads
+        return _select(problem, optimizer, seed, reference, progress)
+
+
+def _select(problem: Problem, optimizer: Optimizer, seed: int, reference: bool, progress: Progress) -> Outcome:
+    if not len(problem.candidates):
         raise BudgetError("there is no usable row to choose from.")
     rng = np.random.default_rng(seed)
     objective = problem.objective

@@ -20,13 +20,13 @@ def threads() -> int:
     return int(get_num_threads())
 
 
-# ------------------------------------------------------------------------------------------------- tiles of dense vectors
+# ----------------------------------------------------------------------------------- tiles of dense vectors (run by threads)
 
 
-@njit(cache=True, parallel=True, fastmath={"contract", "nsz"})
+@njit(cache=True, nogil=True, fastmath={"contract", "nsz", "reassoc"})
 def tile_rises(values, cover, weights, least, gains):  # type: ignore[no-untyped-def]
     """Adds to `gains` (b,) the weighted rises of a tile `values` (b, r) over `cover` (r,)."""
-    for candidate in prange(values.shape[0]):
+    for candidate in range(values.shape[0]):
         total = 0.0
         for row in range(values.shape[1]):
             rise = values[candidate, row] - cover[row]
@@ -35,10 +35,10 @@ def tile_rises(values, cover, weights, least, gains):  # type: ignore[no-untyped
         gains[candidate] += total
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def tile_count(values, cover, least, counts):  # type: ignore[no-untyped-def]
     """`counts` (b,): how many entries of each line of the tile rise above coverage."""
-    for candidate in prange(values.shape[0]):
+    for candidate in range(values.shape[0]):
         total = 0
         for row in range(values.shape[1]):
             if values[candidate, row] - cover[row] > least:
@@ -46,10 +46,10 @@ def tile_count(values, cover, least, counts):  # type: ignore[no-untyped-def]
         counts[candidate] = total
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def tile_collect(values, cover, least, starts, rows, similarities):  # type: ignore[no-untyped-def]
     """Writes those entries of each line from `starts` (b,) on."""
-    for candidate in prange(values.shape[0]):
+    for candidate in range(values.shape[0]):
         place = starts[candidate]
         for row in range(values.shape[1]):
             if values[candidate, row] - cover[row] > least:

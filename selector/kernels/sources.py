@@ -2,70 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from selector.core import Gains, Progress, Rows, Similarity
-from selector.features import SparseVectors
+from selector.core import Gains, Progress, Rows
+from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
+
+Unit = TypeVar("Unit")
+Result = TypeVar("Result")
 
 Cover = NDArray[np.float32]  # (n,) similarity of each row to its nearest chosen row, at least 0
 Kept = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]  # starts (m + 1,), then rows and similarities
 
 MANY = 1024  # candidates; asking more than these is worth showing
+TILE = 2 << 20  # bytes of one thread's tile: about what its own cache holds
+SPAN = 8  # tiles that one thread takes at a time
 
 
 class Tiles:
-    """Dense vectors: matrix products, a tile at a time within `memory` bytes."""
+    """Dense vectors: matrix products, a tile at a time, on as many threads as the compiled loops use.
 
-    def __init__(self, vectors: Similarity, memory: int) -> None:
-        self.vectors, self.memory = vectors, memory
-        self.scale, self.batch = vectors.scale, 128
+    Each thread multiplies whole tiles alone (one BLAS thread), and sums are added up in the order of the rows: no result depends on the
+    number of threads, and two threads do not wait for each other inside a product.
+    """
+
+    def __init__(self, vectors: Vectors, memory: int) -> None:
+        self.data, self.size, self.scale, self.batch = vectors.data, vectors.size, vectors.scale, 128
+        self.threads = rise.threads()
+        tile = max(1, min(TILE, memory // self.threads))  # bytes
+        self.tall = max(1, min(2048, tile // 1024))  # rows of a tile
+        self.wide = max(1, min(256, tile // (4 * self.tall)))  # candidates of a tile
+        self.strip = max(1, min(128, memory // self.threads // (4 * self.size)))  # candidates whose similarities to all rows are held
 
     def cover(self, chosen: Rows) -> Cover:
-        cover = np.zeros(self.vectors.size, np.float32)
-        for block in self.vectors.blocks(chosen, self.memory):
-            part = cover[block.first_row : block.first_row + block.values.shape[1]]
-            np.maximum(part, block.values.max(axis=0), out=part)
-        return cover
+        def cover_rows(first: int) -> Cover:
+            rows = self.data[first : first + self.tall]
+            cover = np.zeros(len(rows), np.float32)
+            for place in range(0, len(chosen), self.wide):
+                np.maximum(cover, (self.data[chosen[place : place + self.wide]] @ rows.T).max(axis=0), out=cover)
+            return cover
+
+        return np.concatenate(list(self._together(cover_rows, range(0, self.size, self.tall))))
 
     def rises(self, candidates: Rows, cover: Cover, weights: Gains, least: float, progress: Progress) -> Gains:
+        spans = range(0, self.size, SPAN * self.tall)
+
+        def span_rises(unit: tuple[int, int]) -> Gains:
+            place, span = unit
+            left = self.data[candidates[place : place + self.wide]]
+            gains = np.zeros(len(left))
+            for first in range(span, min(self.size, span + SPAN * self.tall), self.tall):
+                part = slice(first, min(self.size, first + self.tall))
+                rise.tile_rises(left @ self.data[part].T, cover[part], weights[part], least, gains)
+            return gains
+
         gains = np.zeros(len(candidates))
-        for block in self.vectors.blocks(candidates, self.memory):
-            part = slice(block.first_row, block.first_row + block.values.shape[1])
-            rise.tile_rises(block.values, cover[part], weights[part], least, gains[block.candidates])
+        units = [(place, span) for place in range(0, len(candidates), self.wide) for span in spans]
+        for (place, _), some in zip(units, self._together(span_rises, units), strict=True):
+            gains[place : place + self.wide] += some
             if len(candidates) > MANY:
-                progress("gains", block.candidates.stop, len(candidates))
+                progress("gains", min(len(candidates), place + self.wide), len(candidates))
         return gains
 
     def line(self, row: int) -> Cover:
-        return self._lines(np.array([row]))[0]
+        return self.data @ self.data[row]
 
     def count(self, candidates: Rows, cover: Cover, least: float) -> NDArray[np.int64]:
-        counts = np.zeros(len(candidates), np.int64)
-        rise.tile_count(self._lines(candidates), cover, least, counts)
-        return counts
+        return np.diff(self.collect(candidates, cover, least)[0])
 
     def collect(self, candidates: Rows, cover: Cover, least: float) -> Kept:
-        parts, counts = [], []
-        step = max(1, self.memory // (4 * self.vectors.size))  # candidates whose whole lines fit
-        for first in range(0, len(candidates), step):
-            lines = self._lines(candidates[first : first + step])
-            some = np.zeros(len(lines), np.int64)
-            rise.tile_count(lines, cover, least, some)
-            rows, similarities = np.empty(int(some.sum()), np.int32), np.empty(int(some.sum()), np.float32)
-            rise.tile_collect(lines, cover, least, np.cumsum(some) - some, rows, similarities)
-            parts.append((rows, similarities))
-            counts.append(some)
-        starts = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
-        return starts, np.concatenate([rows for rows, _ in parts]), np.concatenate([some for _, some in parts])
+        def risen(place: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+            left = self.data[candidates[place : place + self.strip]]
+            lines = np.empty((len(left), self.size), np.float32)
+            for first in range(0, self.size, self.tall):
+                np.matmul(left, self.data[first : first + self.tall].T, out=lines[:, first : first + self.tall])
+            counts = np.zeros(len(left), np.int64)
+            rise.tile_count(lines, cover, least, counts)
+            rows, similarities = np.empty(int(counts.sum()), np.int32), np.empty(int(counts.sum()), np.float32)
+            rise.tile_collect(lines, cover, least, np.cumsum(counts) - counts, rows, similarities)
+            return counts, rows, similarities
 
-    def _lines(self, candidates: Rows) -> NDArray[np.float32]:
-        """(m, n) similarities of some candidates to all rows."""
-        lines = np.empty((len(candidates), self.vectors.size), np.float32)
-        for block in self.vectors.blocks(candidates, self.memory):
-            lines[block.candidates, block.first_row : block.first_row + block.values.shape[1]] = block.values
-        return lines
+        parts = list(self._together(risen, range(0, len(candidates), self.strip)))
+        starts = np.concatenate([[0], np.cumsum(np.concatenate([part[0] for part in parts]))])
+        return starts, np.concatenate([part[1] for part in parts]), np.concatenate([part[2] for part in parts])
+
+    def _together(self, work: Callable[[Unit], Result], units: Sequence[Unit]) -> Iterator[Result]:
+        """`work` on each unit, several at once; results in the order of the units."""
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(self.threads) as pool:
+            yield from pool.map(work, units)
 
 
 class Postings:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selector.core import NO_ROWS, Gains, Ground, Need, Progress, Rows, State
-from selector.features import SparseVectors
+from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
 from selector.kernels.sources import Cover, Kept, Postings, Tiles
 from selector.ties import TOLERANCE
@@ -51,7 +51,10 @@ class FacilityLocation:
 
     def _source(self, ground: Ground) -> _Source:
         vectors = ground.vectors[self.features]
-        return Postings(vectors) if isinstance(vectors, SparseVectors) else Tiles(vectors, ground.memory // 8)
+        if isinstance(vectors, SparseVectors):
+            return Postings(vectors)
+        assert isinstance(vectors, Vectors)
+        return Tiles(vectors, ground.memory // 8)
 
 
 class _Source(Protocol):
