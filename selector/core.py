@@ -236,6 +236,15 @@ class Pick:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """What was known before the first pick: the value of the kept rows, and the gain of each candidate given these alone."""
+
+    value: float
+    rows: Rows
+    gains: Gains  # one for each of `rows`
+
+
+@dataclass(frozen=True)
 class Finish:
     """What an optimizer hands back when it stops: the state that holds its picks, and what it knows of the gains left.
 
@@ -244,6 +253,7 @@ class Finish:
 
     state: State
     bounds: Gains | None = None
+    opening: Opening | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -56,7 +56,7 @@ def _select(problem: Problem, optimizer: Optimizer, seed: int, reference: bool, 
     bound, reason, random_value = None, _no_bound(problem), None
     if reason is None:
         progress("certificate", 0, 0)
-        bound = finish.state.value + _largest_addition(problem, finish, rows)
+        bound = _upper_bound(problem, finish, rows)
     if reference and isinstance(objective, Objective):
         random_value = objective.value(problem.ground, np.concatenate([problem.kept, random_rows(problem, seed)]))
     return Outcome(
@@ -115,6 +115,14 @@ def _no_bound(problem: Problem) -> str | None:
     if not objective.monotone:
         return "the objective is not monotone"
     return None
+
+
+def _upper_bound(problem: Problem, finish: Finish, rows: Rows) -> float:
+    """The lesser of two bounds: from the gains after the last pick, and from those before the first, exact for a sum over rows."""
+    bound = finish.state.value + _largest_addition(problem, finish, rows)
+    if finish.opening is None:
+        return bound
+    return max(finish.state.value, min(bound, finish.opening.value + problem.limit.relaxed(finish.opening.gains, finish.opening.rows)))
 
 
 def _largest_addition(problem: Problem, finish: Finish, rows: Rows) -> float:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from selector.core import Finish, Need, Pick, Problem, Rows, Similarity
 from selector.errors import InputError, RecipeError, plural, unknown
 from selector.features import SparseVectors
-from selector.limits import Count
 from selector.objectives.facility_location import FacilityLocation
 from selector.objectives.modular import Sum
 from selector.ties import first_best
@@ -52,42 +51,43 @@ class Apricot:
         return (Need("vectors", self.features),)
 
     def picks(self, problem: Problem, rng: np.random.Generator) -> Generator[Pick, None, Finish]:
-        """apricot's picks, then ours where it returned too few distinct ones. Raises RecipeError for limits beside a row budget,
-        InputError where apricot fails."""
-        if not isinstance(problem.limit, Count):
-            raise RecipeError("apricot knows a row budget only; leave out quotas and token budgets, or use one of our objectives.")
+        """apricot's picks that are distinct and allowed, then ours while the limits leave room. Raises InputError where apricot fails.
+
+        apricot knows neither quotas nor token budgets: it is asked for as many rows as the limits could allow at most.
+        """
         among = np.concatenate([problem.kept, problem.candidates])  # apricot sees these rows, the kept ones first
         ranking, gains = self._ask(problem, among)
-        allowed = np.zeros(problem.ground.size, bool)
-        allowed[problem.candidates] = True
-        told, picked = np.zeros(problem.ground.size), list[int]()
-        for row, gain in zip(among[ranking], gains, strict=True):
-            if allowed[row] and len(picked) < problem.limit.budget:
-                allowed[row] = False
-                picked.append(int(row))
+        limit, told, picked = problem.limit.start(), np.zeros(problem.ground.size), list[int]()
+        left = np.zeros(problem.ground.size, bool)
+        left[problem.candidates] = True
+        for row, gain in zip(among[ranking].tolist(), gains.tolist(), strict=True):
+            if left[row] and limit.allows(np.array([row]))[0]:
+                left[row] = False
+                limit.add(row)
+                picked.append(row)
                 told[row] = gain
-                yield Pick(int(row), float(gain))
-        short = problem.limit.budget - len(picked)
+                yield Pick(row, gain)
         notes: tuple[str, ...] = (f"every gain and value is apricot's own account of {self.function}",)
-        if short and allowed.any():
-            repeats = len(ranking) - len(picked)
+        before = len(picked)
+        state = FacilityLocation(self.features).start(problem.ground, np.concatenate([problem.kept, np.array(picked, np.int64)]))
+        rows = np.flatnonzero(left)
+        while limit.full is None and len(rows := rows[limit.allows(rows)]):
+            ours = state.gains(rows)
+            at = first_best(ours)
+            row = int(rows[at])
+            state.add(row)
+            limit.add(row)
+            rows = np.delete(rows, at)
+            picked.append(row)
+            yield Pick(row, float(ours[at]))
+        if len(picked) > before:
             note = (
-                f"apricot {self.function} returned {plural(len(ranking), 'row')} of which {repeats:,} were repeats or not allowed; "
-                f"the last {plural(min(short, int(allowed.sum())), 'row')} were picked by our facility-location, with its gains"
+                f"apricot {self.function} returned {plural(len(ranking), 'row')} of which {len(ranking) - before:,} were repeats or not "
+                f"allowed; the last {plural(len(picked) - before, 'row')} were picked by our facility-location, with its gains"
             )
             log.warning(note)
             notes = (*notes, note)
-            yield from self._rest(problem, np.array(picked, np.int64), np.flatnonzero(allowed), short)
-        return Finish(Sum(told, np.array(picked, np.int64)), None, notes)
-
-    def _rest(self, problem: Problem, picked: Rows, left: Rows, short: int) -> Generator[Pick, None, None]:
-        state = FacilityLocation(self.features).start(problem.ground, np.concatenate([problem.kept, picked]))
-        for _ in range(min(short, len(left))):
-            gains = state.gains(left)
-            at = first_best(gains)
-            state.add(int(left[at]))
-            yield Pick(int(left[at]), float(gains[at]))
-            left = np.delete(left, at)
+        return Finish(Sum(told, np.array(picked[:before], np.int64)), None, None, notes)
 
     def _ask(self, problem: Problem, among: Rows) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         import apricot

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import numpy as np
 
-from selector.core import Finish, Pick, Problem
+from selector.core import Finish, Opening, Pick, Problem
 from selector.optimizers.opening import begin
 from selector.ties import first_best
 
@@ -18,16 +18,17 @@ def greedy(problem: Problem, rng: np.random.Generator) -> Generator[Pick, None, 
     O(n k) evaluations.
     """
     _, state, limit, worth = begin(problem)
-    rows = problem.candidates
+    rows, opening = problem.candidates, None
     while limit.full is None:
         rows = rows[limit.allows(rows)]
         if not len(rows):
             break
         gains = state.gains(rows)
+        opening = opening or Opening(state.value, rows, gains)
         at = first_best(gains * worth[rows])
         row = int(rows[at])
         state.add(row)
         limit.add(row)
         rows = np.delete(rows, at)
         yield Pick(row, float(gains[at]))
-    return Finish(state)
+    return Finish(state, None, opening)

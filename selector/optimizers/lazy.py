@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import numpy as np
 
-from selector.core import Finish, Pick, Problem
+from selector.core import Finish, Opening, Pick, Problem
 from selector.errors import RecipeError
 from selector.kernels.queue import Queue
 from selector.optimizers.opening import begin
@@ -23,7 +23,8 @@ def lazy(problem: Problem, rng: np.random.Generator) -> Generator[Pick, None, Fi
         raise RecipeError(f"the optimizer 'lazy' needs a submodular objective and {objective} is not; use 'greedy'.")
     rows = problem.candidates[limit.allows(problem.candidates)]
     queue = Queue(problem.ground.size)
-    queue.update(rows, state.gains(rows) * worth[rows], 0)
+    opening = Opening(state.value, rows, state.gains(rows))
+    queue.update(rows, opening.gains * worth[rows], 0)
     picked = 0
     while limit.full is None:
         batch = state.batch
@@ -42,4 +43,4 @@ def lazy(problem: Problem, rng: np.random.Generator) -> Generator[Pick, None, Fi
         queue.exclude(limit.add(row))
         picked += 1
         yield Pick(row, gain)
-    return Finish(state, np.where(np.isfinite(queue.bounds), queue.bounds / worth, np.inf))
+    return Finish(state, np.where(np.isfinite(queue.bounds), queue.bounds / worth, np.inf), opening)

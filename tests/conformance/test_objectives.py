@@ -36,7 +36,7 @@ def test_gains_and_value_equal_the_slow_formula(objective: Objective, ground, or
         gains = state.gains(everything)
         assert state.value == before
         np.testing.assert_array_equal(state.gains(everything), gains)  # asking changes nothing
-        np.testing.assert_array_equal(state.gains(everything[::2]), gains[::2])  # company changes nothing
+        np.testing.assert_allclose(state.gains(everything[::2]), gains[::2], rtol=1e-9, atol=1e-12)  # nor does company, but for last bits
         for row in left:
             close(gains[row], formulas.value(objective, ground, [*chosen, row]) - now)
         if np.isinf(gains[left]).all():

@@ -131,6 +131,12 @@ def test_the_certificate_is_true(objective: Objective, ground, seed: int, kind: 
             assert outcome.ratio <= outcome.value / optimum + 1e-5
 
 
+@pytest.mark.parametrize("name", ["quality", "random"])
+def test_the_certificate_of_a_sum_is_exact(name: str) -> None:
+    outcome = select(problem(random_ground(50, 1), ALL[name], 7))
+    assert outcome.ratio == pytest.approx(1.0, abs=1e-12)
+
+
 @pytest.mark.parametrize("name", ["dpp/rbf"])
 def test_no_certificate_without_monotonicity(name: str) -> None:
     outcome = select(problem(random_ground(30, 1), ALL[name], 5))
