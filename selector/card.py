@@ -7,6 +7,8 @@ from typing import Any
 
 from selector.words import chosen_by, number, proof, reasons
 
+NESTED = ": the first n rows are the selection for a budget of n"
+
 
 def card(title: str, manifest: Mapping[str, Any], files: Sequence[str]) -> str:
     """The dataset card: front matter that names the Parquet files, then what the subset is in words a person can read."""
@@ -39,9 +41,9 @@ def card(title: str, manifest: Mapping[str, Any], files: Sequence[str]) -> str:
         *(f"| note | {note} |" for note in manifest["notes"]),
         f"| seed | {manifest['seed']} |",
         "",
-        "Rows stand in pick order: the first n rows are the selection for a budget of n. `picks.parquet` gives each row's place in the",
-        "source (`row`, from 0), its `order` and its marginal `gain`; `manifest.json` holds everything needed to make this folder again,",
-        "the recipe included.",
+        f"Rows stand in pick order{NESTED if manifest['nested'] else ''}. `picks.parquet` gives each row's place in the source",
+        "(`row`, from 0), its `order` and its marginal `gain`; `manifest.json` holds everything needed to make this folder again, the",
+        "recipe included.",
         "",
         "```yaml",
         manifest["recipe"].rstrip(),

@@ -51,6 +51,7 @@ def manifest(
         "budget_unit": "rows" if by_rows else "tokens",
         "selected": len(outcome.rows),
         "stopped": outcome.stopped,
+        "nested": _nested(recipe, assembled),
         "objective": _objective(recipe, outcome, assembled),
         "seed": recipe.seed,
         "pool": {
@@ -71,6 +72,14 @@ def manifest(
         "versions": _versions(),
         "recipe": recipes.write(recipe),
     }
+
+
+def _nested(recipe: Recipe, assembled: Assembly) -> bool:
+    """Whether the first n rows are what a budget of n would have picked: not where the budget decides samples, quotas or scales."""
+    wanted = recipe.select
+    objective = assembled.problem.objective
+    plain = not wanted.quota and wanted.token_budget is None and wanted.optimizer in ("lazy", "greedy")
+    return plain and not isinstance(objective, (Mixture, Procedure))
 
 
 def _worthless(outcome: Outcome) -> list[str]:

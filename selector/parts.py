@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
+from inspect import isgeneratorfunction
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -89,6 +90,10 @@ def layer(recipe: Recipe, name: str) -> Layer:
 def optimizer(name: str, options: Mapping[str, Any]) -> Optimizer:
     """The optimizer of this name. Raises UnknownName, and RecipeError for an option that it has not."""
     function = registry.find("optimizers", name)
+    if not isgeneratorfunction(function):
+        raise RecipeError(
+            f"'{name}' is no optimizer: one is a generator function of a problem and a random generator (selector.core.Optimizer)."
+        )
     known = list(function.__kwdefaults__ or {})
     for option in options:
         if option not in known:

@@ -127,8 +127,8 @@ def parse_mix(text: str) -> list[dict[str, Any]]:
     parts: list[dict[str, Any]] = []
     for written in text.split(","):
         objective, _, rest = written.strip().rpartition("@")
-        place, _, weight = rest.partition(":")
-        layer, slash, side = place.rpartition("/")
+        layer, slash, tail = rest.rpartition("/")  # a layer by dotted path holds a colon itself
+        side, _, weight = tail.partition(":")
         try:
             parts.append({"layer": layer, "side": side, "weight": float(weight or 1)} | ({"objective": objective} if objective else {}))
         except ValueError:

@@ -8,7 +8,7 @@ import pytest
 from selector.core import NO_ROWS, Problem
 from selector.engine import select
 from selector.errors import InputError, RecipeError, UnknownName
-from selector.features import dense
+from selector.features import SparseVectors, dense
 from selector.limits import All, Cost, Count
 from selector.objectives.apricot import FEATURE, GRAPH, Apricot, neighbours
 from tests.conformance.views import random_ground
@@ -28,6 +28,15 @@ def test_every_function_gives_distinct_rows(function: str) -> None:
     assert outcome.upper_bound is None
     assert "own loop" in outcome.no_bound_because
     assert "apricot's own account" in outcome.notes[0]
+
+
+@pytest.mark.parametrize("function", [*FEATURE])
+def test_sparse_vectors_with_wide_indices(function: str) -> None:
+    problem = asked(function, "sparse")
+    rows = np.abs(problem.ground.vectors["sparse"].data)
+    rows.indices, rows.indptr = rows.indices.astype(np.int64), rows.indptr.astype(np.int64)
+    problem.ground.vectors["sparse"] = SparseVectors(rows)
+    assert len(set(select(problem).rows.tolist())) == 12
 
 
 def test_a_warm_start_keeps_rows_out() -> None:

@@ -51,6 +51,7 @@ def pool(rows: int = 12, **columns) -> Pool:
         ({"objective": "dpp", "quality": "q", "options": {"quality_weight": 0.1}}, RecipeError, "quality_weight is given twice"),
         ({"layer": "micr"}, UnknownName, "Did you mean 'micro'?"),
         ({"optimizer": "lasy"}, UnknownName, "Did you mean 'lazy'?"),
+        ({"optimizer": "json:loads"}, RecipeError, "'json:loads' is no optimizer"),
         ({"optimizer_options": {"epsilon": 0.1}}, RecipeError, "the optimizer 'lazy' has no option 'epsilon'"),
         ({"mix": "micro/response", "options": {"kernel": "rbf"}}, RecipeError, "under each part of mix"),
         ({"mix": "apricot:graph-cut@micro/response,micro/response"}, RecipeError, "cannot stand beside others"),

@@ -20,11 +20,6 @@ WORDS = ["the", " cat", " sat", " on", " mat", "人工智能", "改变", "世界
 LINES = st.lists(st.lists(st.sampled_from(WORDS), max_size=12).map("".join), min_size=1, max_size=12)
 
 
-@pytest.fixture(autouse=True)
-def forget():
-    micro._recent.clear()
-
-
 def slow(strings, low, high):
     """Each row's tokens with occurrences, and the df and totals, by dictionaries."""
     backend = tokenizers.load().backend
@@ -74,7 +69,6 @@ def test_both_views_equal_the_slow_formula(strings, low, more):
 def test_rows_are_counted_in_blocks(monkeypatch):
     strings = [f"{WORDS[i % 15]}{WORDS[i % 7]} common" for i in range(40)]
     whole = Micro(band="1:20").vectors(texts(strings), Room(Memory())).data.toarray()
-    micro._recent.clear()
     monkeypatch.setattr(micro, "_BLOCK", 7)
     assert np.array_equal(Micro(band="1:20").vectors(texts(strings), Room(Memory())).data.toarray(), whole)
 
@@ -109,7 +103,6 @@ def test_asking_for_both_views_counts_once(caplog):
         Micro(band="1:9").vectors(one, Room(store))
     assert len(caplog.records) == 1
     assert store.made == ["tokens", "micro"] or store.made == ["micro", "tokens"]
-    micro._recent.clear()
     Micro(band="1:9").vectors(one, Room(store))
     assert sorted(store.made) == ["micro", "tokens"]
 

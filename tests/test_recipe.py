@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from selector import recipe as recipes
 from selector import yaml_text
 from selector.errors import RecipeError
-from selector.recipe import Recipe
+from selector.recipe import Recipe, parse_mix
 
 PLAIN = {"pool": "demo", "select": {"budget": 30}}
 
@@ -255,3 +255,7 @@ def test_the_recipes_that_come_with_the_project_read():
     files = sorted((Path(__file__).resolve().parents[1] / "recipes").glob("*.yaml"))
     assert files
     assert all(isinstance(recipes.read(file), Recipe) for file in files)
+
+
+def test_a_mixture_may_name_a_layer_by_dotted_path() -> None:
+    assert parse_mix("letters:Letters/instruction:2") == [{"layer": "letters:Letters", "side": "instruction", "weight": 2.0}]

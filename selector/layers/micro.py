@@ -18,10 +18,10 @@ from selector.features import SparseVectors, sparse, tidy
 
 log = logging.getLogger(__name__)
 
+_VERSION = 1  # of what is kept in the store
 _BLOCK = 16_384  # rows counted at once
 _AUTO_ROWS = 117_000  # the pool of the paper, where its band is 10:500
 _Counts = dict[str, NDArray[Any]]
-_recent: dict[tuple[str, str, str], _Counts] = {}  # the last few countings, so that the second view is free without a store too
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,8 @@ class Micro:
     def _counts(self, texts: Texts, room: Room) -> _Counts:
         """Both views' common part: the mid band, and how often each row holds each of its tokens."""
         revision = tokenizers.load(self.tokenizer).revision
-        recent = (texts.fingerprint, revision, self.band)
-        if recent not in _recent:
-            key = {"texts": texts.fingerprint, "tokenizer": revision, "band": self.band}
-            made = room.store.arrays("micro", key, lambda: self._count(texts, room))
-            while len(_recent) >= 4:
-                del _recent[next(iter(_recent))]
-            _recent[recent] = made
-        return _recent[recent]
+        key = {"texts": texts.fingerprint, "tokenizer": revision, "band": self.band, "version": _VERSION}
+        return room.store.arrays("micro", key, lambda: self._count(texts, room))
 
     def _count(self, texts: Texts, room: Room) -> _Counts:
         found = tokenizers.tokens(texts, self.tokenizer, room)

@@ -118,7 +118,12 @@ class Apricot:
             raise InputError(
                 f"apricot's {self.function} needs vectors without negative numbers and {self.features} has some; use micro or meso."
             )
-        return csr_matrix(data, dtype=np.float64) if isinstance(vectors, SparseVectors) else np.asarray(data, np.float64)
+        if not isinstance(vectors, SparseVectors):
+            return np.asarray(data, np.float64)
+        matrix = csr_matrix(data, dtype=np.float64)
+        # apricot's compiled loops were written for 32-bit indices and find no others
+        matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+        return matrix
 
 
 def neighbours(vectors: Similarity, count: int, memory: int) -> Any:

@@ -10,6 +10,7 @@ from selector.core import Finish, Opening, Pick, Problem
 from selector.errors import RecipeError
 from selector.kernels.queue import Queue
 from selector.optimizers.opening import begin
+from selector.ties import LOWEST
 
 
 def lazy(problem: Problem, rng: np.random.Generator) -> Generator[Pick, None, Finish]:
@@ -37,7 +38,7 @@ def lazy(problem: Problem, rng: np.random.Generator) -> Generator[Pick, None, Fi
             batch = min(2 * batch, problem.ground.size)
         if row < 0:
             break
-        gain = float(queue.bounds[row] / worth[row])
+        gain = float(queue.bounds[row] / worth[row]) if queue.bounds[row] > LOWEST else float("-inf")
         state.add(row)
         queue.exclude(np.array([row]))
         queue.exclude(limit.add(row))
