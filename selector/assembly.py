@@ -96,6 +96,7 @@ def assemble(recipe: Recipe, pool: Pool, kept: Rows, room: Room) -> Assembly:
         if need.view == "scores":
             continue
         of, _, side = need.name.rpartition("/")
+        room.progress(f"{need.view} of {need.name}", 0, 0)
         features = _features(naming.layer(recipe, of), need.view, side, pool, room)
         views[need.view][need.name] = features
         facts[need.name] = {**facts.get(need.name, {}), **features.facts}

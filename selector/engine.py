@@ -38,9 +38,8 @@ def select(problem: Problem, optimizer: Optimizer = lazy, *, seed: int = 0, refe
     Raises BudgetError when there is no candidate. Cost: the optimizer's, plus at most 8 rounds of `limit.most` fresh gains for the
     bound, plus one value for the reference.
     """
-    with threadpool_limits(
-        1, "blas"
-    ):  # small products wait longer for a second thread than it would save; large ones have their own threads
+    # Small products wait longer for a second thread than it saves them; large ones have threads of their own.
+    with threadpool_limits(1, "blas"):
         return _select(problem, optimizer, seed, reference, progress)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selector.core import Block, Gains, Rows, Similarity, Types
+from selector.core import Block, Rows, Similarity, Types
 from selector.errors import InputError, UnusableRows, plural
 
 
@@ -181,10 +181,3 @@ def join_types(left: Types, right: Types) -> Types:
     together = csr_array(hstack([left.incidence, right.incidence], format="csr"))
     names = [f"instruction:{name}" for name in left.names] + [f"response:{name}" for name in right.names]
     return Types(tidy(together), names, {"instruction": dict(left.facts), "response": dict(right.facts)})
-
-
-def row_values(gains: Gains, rows: Rows, size: int) -> Gains:
-    """(size,) with `gains` at `rows` and +inf elsewhere."""
-    values = np.full(size, np.inf)
-    values[rows] = gains
-    return values
