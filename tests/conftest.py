@@ -1,0 +1,11 @@
+"""Property tests look for new examples at every run, except in continuous integration, where a run must mean the same twice."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("dev", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
