@@ -35,7 +35,7 @@ SELECTIONS = {
     "quota balanced": ["--quota", "source:balanced"],
     "token budget": ["--token-budget", "{tokens}"],
     "keep 500 rows": ["--keep", "{keep}"],
-    "near-duplicates off": ["--dedup", "near:0.9"],
+    "near-duplicates dropped": ["--dedup", "near:0.9"],
     "apricot feature-based micro/response": ["--objective", "apricot:feature-based"],
     "apricot facility-location macro/response": ["--layer", "macro", "--objective", "apricot:facility-location"],
     "random": ["--objective", "random"],
