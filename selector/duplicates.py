@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selector.core import Room
-from selector.errors import MemoryForecast
+from selector.errors import MemoryForecast, size
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +90,8 @@ def _postings(
 def _fits(forecast: int, rows: int, threshold: float, room: Room) -> None:
     if forecast > room.memory:
         raise MemoryForecast(
-            f"near duplicates at {threshold:g} among {rows:,} rows need about {forecast / 2**30:.1f} GiB; the memory option is "
-            f"{room.memory / 2**30:.1f} GiB. Raise it, or write dedup 'exact'."
+            f"near duplicates at {threshold:g} among {rows:,} rows need about {size(forecast)}; the memory option leaves "
+            f"{size(room.memory)}. Raise it, or write dedup 'exact'."
         )
 
 

@@ -59,3 +59,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
 def plural(count: int, noun: str) -> str:
     """`1 row`, `2,000 rows`: the count with its noun."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def size(count: float) -> str:
+    """`13 MiB`, `1.3 GiB`: an amount of memory."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{max(1, round(count / 2**20)):,} MiB"

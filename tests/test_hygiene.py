@@ -183,7 +183,7 @@ def test_odd_characters_do_not_crash():
 
 
 def test_near_duplicates_that_do_not_fit_are_refused_before_they_start():
-    with pytest.raises(MemoryForecast, match=r"near duplicates at 0\.9 among 2 rows need about 0\.1 GiB"):
+    with pytest.raises(MemoryForecast, match=r"near duplicates at 0\.9 among 2 rows need about 128 MiB; the memory option leaves 1 MiB"):
         cleaned([("a", "b"), ("c", "d")], dedup="near:0.9", room=Room(Memory(), memory=1000))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selector.core import NO_ROWS, Gains, Ground, Need, Rows, Similarity, State
-from selector.errors import MemoryForecast, RecipeError
+from selector.errors import MemoryForecast, RecipeError, size
 from selector.features import Vectors
 
 TOGETHER = 64  # picks after which all lines of the factor are brought up at once
@@ -228,7 +228,7 @@ class _Cholesky:
             if self._bytes(*shape) > self.memory:
                 raise MemoryForecast(
                     f"dpp with this kernel has to hold {shape[0]:,} lines of its factor at {picks:,} picks, "
-                    f"{self._bytes(*shape) / 2**30:.1f} GiB with the copy, but the memory option leaves {self.memory / 2**30:.1f} GiB; "
+                    f"{size(self._bytes(*shape))} with the copy, but the memory option leaves it {size(self.memory)}; "
                     "lower the budget, raise --memory, or use dense vectors with kernel linear (macro), which need no factor."
                 )
             self.lines = _grown(self.lines, shape)
