@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator
 from dataclasses import replace
 
@@ -26,8 +25,6 @@ from selector.core import (
 from selector.errors import BudgetError
 from selector.objectives.random import Random
 from selector.optimizers.lazy import lazy
-
-log = logging.getLogger(__name__)
 
 BOUND_ROUNDS = 8  # after so many rounds of fresh gains the bound is left as it is: looser, still true
 

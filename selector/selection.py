@@ -14,7 +14,6 @@ from selector import rendering, writing
 from selector.card import card
 from selector.core import Gains, Outcome, Rows
 from selector.pool import Pool
-from selector.ties import LOWEST
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Selection:
 
     def picks(self) -> pa.Table:
         """Row of the source, id, order and gain of each pick. A gain of -inf (an exact copy under the RBF kernel) is null."""
-        gains = np.where(np.isfinite(self.gains) & (self.gains > LOWEST), self.gains, np.nan)
+        gains = np.where(np.isfinite(self.gains), self.gains, np.nan)
         return pa.table(
             {
                 "row": self.rows,

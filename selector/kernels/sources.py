@@ -29,16 +29,19 @@ class Tiles:
     """Dense vectors: matrix products, a tile at a time, on as many threads as the compiled loops use.
 
     Each thread multiplies whole tiles alone (one BLAS thread), and sums are added up in the order of the rows: no result depends on the
-    number of threads, and two threads do not wait for each other inside a product.
+    number of threads, and two threads do not wait for each other inside a product. The shape of a tile does change the last bits of
+    float32 products; the tie rule absorbs that unless a gain is made of many rises that are themselves nearly rounding.
     """
 
     def __init__(self, vectors: Vectors, memory: int) -> None:
         self.data, self.size, self.scale, self.batch = vectors.data, vectors.size, vectors.scale, 128
         self.threads = rise.threads()
-        tile = max(1, min(TILE, memory // self.threads))  # bytes
+        # Shapes come from the memory alone: with another shape the last bits of a product differ, and threads must not decide that.
+        tile = max(1, min(TILE, memory // 2))  # bytes
         self.tall = max(1, min(2048, tile // 1024))  # rows of a tile
         self.wide = max(1, min(256, tile // (4 * self.tall)))  # candidates of a tile
-        self.strip = max(1, min(128, memory // self.threads // (4 * self.size)))  # candidates whose similarities to all rows are held
+        self.strip = max(1, min(128, memory // 2 // (4 * self.size)))  # candidates whose similarities to all rows are held
+        self.strips = max(1, min(self.threads, memory // (4 * self.size * self.strip)))  # how many of these at once
 
     def cover(self, chosen: Rows) -> Cover:
         def cover_rows(first: int) -> Cover:
@@ -88,13 +91,13 @@ class Tiles:
             rise.tile_collect(lines, cover, least, np.cumsum(counts) - counts, rows, similarities)
             return counts, rows, similarities
 
-        parts = list(self._together(risen, range(0, len(candidates), self.strip)))
+        parts = list(self._together(risen, range(0, len(candidates), self.strip), self.strips))
         starts = np.concatenate([[0], np.cumsum(np.concatenate([part[0] for part in parts]))])
         return starts, np.concatenate([part[1] for part in parts]), np.concatenate([part[2] for part in parts])
 
-    def _together(self, work: Callable[[Unit], Result], units: Sequence[Unit]) -> Iterator[Result]:
-        """`work` on each unit, several at once; results in the order of the units."""
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(self.threads) as pool:
+    def _together(self, work: Callable[[Unit], Result], units: Sequence[Unit], most: int | None = None) -> Iterator[Result]:
+        """`work` on each unit, on all threads or on `most`; results in the order of the units."""
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(most or self.threads) as pool:
             yield from pool.map(work, units)
 
 

@@ -24,7 +24,8 @@ class Dpp:
     f(empty) = 0 and every gain positive, so f is monotone submodular and the certificate holds. Dense vectors of at most 2,048 dimensions
     use the d x d dual: O(d^2) a gain. `kernel` 'rbf': f(S) = log det(Q_S K_S Q_S), K = exp(-|x - y|^2 / (2 h^2)), h = `bandwidth` or the
     median distance of 1,000 rows drawn from `seed`; submodular, not monotone. It and sparse vectors use the incremental Cholesky factor
-    (Chen et al. 2018, algorithm 1), each candidate's row brought up to date only when it is asked for (Hemmi et al. 2022): O(k) a step.
+    (Chen et al. 2018, algorithm 1): a candidate's line is brought up to date when it is asked for (Hemmi et al. 2022), and all lines there
+    are together after every 64 picks. O(k) for each pick that a line has not seen; memory is lines x picks.
     Q = diag(q): with a `quality` column and its `quality_weight` t, q = exp(t / (2 (1 - t)) * score) (Chen et al. 2018, eq. 18).
     """
 
