@@ -34,7 +34,7 @@ class Encoder(Protocol):
 
     @property
     def revision(self) -> str:
-        """Package version, hub commit, or the hash of a folder's files."""
+        """Package version, hub commit, or the hash of a folder's files; and the method, where that has changed."""
         ...
 
     @property
