@@ -1,7 +1,7 @@
 """Facility location's inner loops: how far candidates would raise the coverage of the rows.
 
-`cover` (n,) float32 is the similarity of each row to its nearest chosen row; `least` is the smallest rise that counts. Sums are in
-float64 and each candidate is summed by one thread in row order, so no result depends on the number of threads.
+`cover` (n,) float32 is the similarity of each row to its nearest chosen row. Sums are in float64 and each candidate is
+summed by one thread in row order, so no result depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -24,38 +24,15 @@ def threads() -> int:
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "nsz", "reassoc"})
-def tile_rises(values, cover, weights, least, gains):  # type: ignore[no-untyped-def]
+def tile_rises(values, cover, weights, gains):  # type: ignore[no-untyped-def]
     """Adds to `gains` (b,) the weighted rises of a tile `values` (b, r) over `cover` (r,)."""
     for candidate in range(values.shape[0]):
         total = 0.0
         for row in range(values.shape[1]):
             rise = values[candidate, row] - cover[row]
-            if rise > least:
+            if rise > 0:
                 total += weights[row] * rise
         gains[candidate] += total
-
-
-@njit(cache=True, nogil=True)
-def tile_count(values, cover, least, counts):  # type: ignore[no-untyped-def]
-    """`counts` (b,): how many entries of each line of the tile rise above coverage."""
-    for candidate in range(values.shape[0]):
-        total = 0
-        for row in range(values.shape[1]):
-            if values[candidate, row] - cover[row] > least:
-                total += 1
-        counts[candidate] = total
-
-
-@njit(cache=True, nogil=True)
-def tile_collect(values, cover, least, starts, rows, similarities):  # type: ignore[no-untyped-def]
-    """Writes those entries of each line from `starts` (b,) on."""
-    for candidate in range(values.shape[0]):
-        place = starts[candidate]
-        for row in range(values.shape[1]):
-            if values[candidate, row] - cover[row] > least:
-                rows[place] = row
-                similarities[place] = values[candidate, row]
-                place += 1
 
 
 @njit(cache=True)
@@ -73,33 +50,33 @@ def raise_line(line, cover, weights):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _kept_rise(candidate, kept, cover, weights, least):  # type: ignore[no-untyped-def]
+def _kept_rise(candidate, kept, cover, weights):  # type: ignore[no-untyped-def]
     starts, rows, similarities = kept
     total = 0.0
     for place in range(starts[candidate], starts[candidate + 1]):
         rise = similarities[place] - cover[rows[place]]
-        if rise > least:
+        if rise > 0:
             total += weights[rows[place]] * rise
     return total
 
 
 @njit(cache=True, parallel=True)
-def _kept_rises_together(candidates, kept, cover, weights, least, gains):  # type: ignore[no-untyped-def]
+def _kept_rises_together(candidates, kept, cover, weights, gains):  # type: ignore[no-untyped-def]
     for position in prange(candidates.size):
-        gains[position] = _kept_rise(candidates[position], kept, cover, weights, least)
+        gains[position] = _kept_rise(candidates[position], kept, cover, weights)
 
 
 @njit(cache=True)
-def _kept_rises_alone(candidates, kept, cover, weights, least, gains):  # type: ignore[no-untyped-def]
+def _kept_rises_alone(candidates, kept, cover, weights, gains):  # type: ignore[no-untyped-def]
     for position in range(candidates.size):
-        gains[position] = _kept_rise(candidates[position], kept, cover, weights, least)
+        gains[position] = _kept_rise(candidates[position], kept, cover, weights)
 
 
-def kept_rises(candidates: Any, kept: Any, cover: Any, weights: Any, least: float) -> NDArray[np.float64]:
+def kept_rises(candidates: Any, kept: Any, cover: Any, weights: Any) -> NDArray[np.float64]:
     """(m,) weighted rises from kept similarities: candidate c owns `starts[c]` to `starts[c + 1]` of the other two."""
     gains = np.zeros(len(candidates))
     loop = _kept_rises_together if len(candidates) > FEW else _kept_rises_alone
-    loop(candidates, kept, cover, weights, least, gains)
+    loop(candidates, kept, cover, weights, gains)
     return gains
 
 
@@ -142,35 +119,35 @@ def _walk(candidate, index, sums, touched):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _posting_rise(candidate, index, cover, weights, least, sums, touched):  # type: ignore[no-untyped-def]
+def _posting_rise(candidate, index, cover, weights, sums, touched):  # type: ignore[no-untyped-def]
     count = _walk(candidate, index, sums, touched)
     total = 0.0
     for place in range(count):
         row = touched[place]
         rise = np.float32(sums[row]) - cover[row]
-        if rise > least:
+        if rise > 0:
             total += weights[row] * rise
         sums[row] = 0.0
     return total
 
 
 @njit(cache=True, parallel=True)
-def _posting_rises_together(candidates, index, cover, weights, least, sums, touched, gains):  # type: ignore[no-untyped-def]
+def _posting_rises_together(candidates, index, cover, weights, sums, touched, gains):  # type: ignore[no-untyped-def]
     for position in prange(candidates.size):
         worker = get_thread_id()
-        gains[position] = _posting_rise(candidates[position], index, cover, weights, least, sums[worker], touched[worker])
+        gains[position] = _posting_rise(candidates[position], index, cover, weights, sums[worker], touched[worker])
 
 
 @njit(cache=True)
-def _posting_rises_alone(candidates, index, cover, weights, least, sums, touched, gains):  # type: ignore[no-untyped-def]
+def _posting_rises_alone(candidates, index, cover, weights, sums, touched, gains):  # type: ignore[no-untyped-def]
     for position in range(candidates.size):
-        gains[position] = _posting_rise(candidates[position], index, cover, weights, least, sums[0], touched[0])
+        gains[position] = _posting_rise(candidates[position], index, cover, weights, sums[0], touched[0])
 
 
-def posting_rises(candidates: Any, index: Any, cover: Any, weights: Any, least: float, sums: Any, touched: Any, gains: Any) -> None:
+def posting_rises(candidates: Any, index: Any, cover: Any, weights: Any, sums: Any, touched: Any, gains: Any) -> None:
     """`gains` (m,) by the inverted index; `sums` and `touched` (threads, n) are scratch, `sums` zero between calls."""
     loop = _posting_rises_together if len(candidates) > FEW else _posting_rises_alone
-    loop(candidates, index, cover, weights, least, sums, touched, gains)
+    loop(candidates, index, cover, weights, sums, touched, gains)
 
 
 @njit(cache=True)
@@ -183,28 +160,28 @@ def posting_line(candidate, index, sums, touched, line):  # type: ignore[no-unty
 
 
 @njit(cache=True, parallel=True)
-def posting_count(candidates, index, cover, least, sums, touched, counts):  # type: ignore[no-untyped-def]
+def posting_count(candidates, index, cover, sums, touched, counts):  # type: ignore[no-untyped-def]
     """`counts` (m,): how many rows each candidate would raise."""
     for position in prange(candidates.size):
         worker = get_thread_id()
         total = 0
         for place in range(_walk(candidates[position], index, sums[worker], touched[worker])):
             row = touched[worker, place]
-            if np.float32(sums[worker, row]) - cover[row] > least:
+            if np.float32(sums[worker, row]) - cover[row] > 0:
                 total += 1
             sums[worker, row] = 0.0
         counts[position] = total
 
 
 @njit(cache=True, parallel=True)
-def posting_collect(candidates, index, cover, least, sums, touched, starts, rows, similarities):  # type: ignore[no-untyped-def]
+def posting_collect(candidates, index, cover, sums, touched, starts, rows, similarities):  # type: ignore[no-untyped-def]
     """Writes the rows that each candidate would raise, and their similarities, from `starts` (m + 1,) on."""
     for position in prange(candidates.size):
         worker = get_thread_id()
         at = starts[position]
         for place in range(_walk(candidates[position], index, sums[worker], touched[worker])):
             row = touched[worker, place]
-            if np.float32(sums[worker, row]) - cover[row] > least:
+            if np.float32(sums[worker, row]) - cover[row] > 0:
                 rows[at] = row
                 similarities[at] = sums[worker, row]
                 at += 1

@@ -4,44 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from selector.core import Gains, Progress, Rows
+from selector.errors import InputError
 from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
+from selector.kernels.codes import encode
+from selector.kernels.sweep import Kept, half_sweep
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 
 Cover = NDArray[np.float32]  # (n,) similarity of each row to its nearest chosen row, at least 0
-Kept = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]  # starts (m + 1,), then rows and similarities
 
 MANY = 1024  # candidates; asking more than these is worth showing
 TILE = 2 << 20  # bytes of one thread's tile: about what its own cache holds
 SPAN = 8  # tiles that one thread takes at a time
+SAMPLE = 256  # candidates whose similarities are counted for an estimate
+
+
+class Source(Protocol):
+    """Where similarities come from before they are kept; `cover` (n,) is the similarity of each row to its nearest chosen row."""
+
+    size: int
+    batch: int  # how many candidates are worth asking at once, at least
+    entry: int  # bytes that a sweep takes at most for a similarity that it keeps
+    dear: bool  # whether a gain costs a pass over all rows
+
+    def cover(self, chosen: Rows) -> Cover: ...
+
+    def rises(self, candidates: Rows, cover: Cover, weights: Gains, progress: Progress) -> Gains:
+        """(m,) weighted sums of the rises above coverage."""
+        ...
+
+    def line(self, row: int) -> Cover:
+        """(n,) similarities of all rows to this one."""
+        ...
+
+    def left(self, cover: Cover) -> float:
+        """How many rows a candidate would raise, on average over some 256 of them."""
+        ...
+
+    def sweep(self, cover: Cover, progress: Progress) -> Kept:
+        """For each of the n candidates the rows that it would raise, and their similarities."""
+        ...
 
 
 class Tiles:
     """Dense vectors: matrix products, a tile at a time, on as many threads as the compiled loops use.
 
-    Each thread multiplies whole tiles alone (one BLAS thread), and sums are added up in the order of the rows: no result depends on the
-    number of threads, and two threads do not wait for each other inside a product. The shape of a tile does change the last bits of
-    float32 products; the tie rule absorbs that unless a gain is made of many rises that are themselves nearly rounding.
+    Each thread multiplies whole tiles alone (one BLAS thread), so that two threads do not wait for each other inside a product. On the
+    grid of features.dense every similarity is exact, and so is every sum of them in float64 where rows have no weights: no tile and no
+    thread moves a bit. Raises InputError for vectors on no grid.
     """
 
     def __init__(self, vectors: Vectors, memory: int) -> None:
-        self.data, self.size, self.scale, self.batch = vectors.data, vectors.size, vectors.scale, 128
+        if not vectors.step:
+            raise InputError("these vectors are on no grid, so their similarities are not exact; make them with selector.features.dense.")
+        self.vectors, self.data, self.size, self.batch = vectors, vectors.data, vectors.size, 128
+        self.dear, self.entry = True, 18  # 10 bytes a pair, found once for both its rows in most cases, and 8 for each similarity kept
         self.threads = rise.threads()
-        # Shapes come from the memory alone: with another shape the last bits of a product differ, and threads must not decide that.
-        tile = max(1, min(TILE, memory // 2))  # bytes
+        tile = max(1, min(TILE, memory // 2 // self.threads))  # bytes
         self.tall = max(1, min(2048, tile // 1024))  # rows of a tile
         self.wide = max(1, min(256, tile // (4 * self.tall)))  # candidates of a tile
-        self.strip = max(1, min(128, memory // 2 // (4 * self.size)))  # candidates whose similarities to all rows are held
-        self.strips = max(1, min(self.threads, memory // (4 * self.size * self.strip)))  # how many of these at once
 
     def cover(self, chosen: Rows) -> Cover:
         def cover_rows(first: int) -> Cover:
@@ -53,7 +83,7 @@ class Tiles:
 
         return np.concatenate(list(self._together(cover_rows, range(0, self.size, self.tall))))
 
-    def rises(self, candidates: Rows, cover: Cover, weights: Gains, least: float, progress: Progress) -> Gains:
+    def rises(self, candidates: Rows, cover: Cover, weights: Gains, progress: Progress) -> Gains:
         spans = range(0, self.size, SPAN * self.tall)
 
         def span_rises(unit: tuple[int, int]) -> Gains:
@@ -62,7 +92,7 @@ class Tiles:
             gains = np.zeros(len(left))
             for first in range(span, min(self.size, span + SPAN * self.tall), self.tall):
                 part = slice(first, min(self.size, first + self.tall))
-                rise.tile_rises(left @ self.data[part].T, cover[part], weights[part], least, gains)
+                rise.tile_rises(left @ self.data[part].T, cover[part], weights[part], gains)
             return gains
 
         gains = np.zeros(len(candidates))
@@ -76,28 +106,25 @@ class Tiles:
     def line(self, row: int) -> Cover:
         return self.data @ self.data[row]
 
-    def count(self, candidates: Rows, cover: Cover, least: float) -> NDArray[np.int64]:
-        return np.diff(self.collect(candidates, cover, least)[0])
+    def left(self, cover: Cover) -> float:
+        sample = _sample(self.size)
 
-    def collect(self, candidates: Rows, cover: Cover, least: float) -> Kept:
-        def risen(place: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-            left = self.data[candidates[place : place + self.strip]]
-            lines = np.empty((len(left), self.size), np.float32)
-            for first in range(0, self.size, self.tall):
-                np.matmul(left, self.data[first : first + self.tall].T, out=lines[:, first : first + self.tall])
-            counts = np.zeros(len(left), np.int64)
-            rise.tile_count(lines, cover, least, counts)
-            rows, similarities = np.empty(int(counts.sum()), np.int32), np.empty(int(counts.sum()), np.float32)
-            rise.tile_collect(lines, cover, least, np.cumsum(counts) - counts, rows, similarities)
-            return counts, rows, similarities
+        def count(first: int) -> int:
+            part = slice(first, first + self.tall)
+            return int(np.count_nonzero(self.data[sample] @ self.data[part].T > cover[part]))
 
-        parts = list(self._together(risen, range(0, len(candidates), self.strip), self.strips))
-        starts = np.concatenate([[0], np.cumsum(np.concatenate([part[0] for part in parts]))])
-        return starts, np.concatenate([part[1] for part in parts]), np.concatenate([part[2] for part in parts])
+        return sum(self._together(count, range(0, self.size, self.tall))) / len(sample)
 
-    def _together(self, work: Callable[[Unit], Result], units: Sequence[Unit], most: int | None = None) -> Iterator[Result]:
-        """`work` on each unit, on all threads or on `most`; results in the order of the units."""
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(most or self.threads) as pool:
+    def sweep(self, cover: Cover, progress: Progress) -> Kept:
+        steps = np.empty(self.data.shape, np.int16)
+        for first in range(0, self.size, MANY):
+            steps[first : first + MANY] = np.rint(self.data[first : first + MANY] / self.vectors.step)
+        with threadpool_limits(1, "blas"):
+            return half_sweep(steps, self.vectors.step, encode(self.data), cover, self.threads, progress)
+
+    def _together(self, work: Callable[[Unit], Result], units: Sequence[Unit]) -> Iterator[Result]:
+        """`work` on each unit, on all threads; results in the order of the units."""
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(self.threads) as pool:
             yield from pool.map(work, units)
 
 
@@ -107,7 +134,8 @@ class Postings:
     def __init__(self, vectors: SparseVectors) -> None:
         rows, postings = vectors.data, vectors.postings
         self.index = (rows.indptr, rows.indices, rows.data, postings.indptr, postings.indices, postings.data)
-        self.size, self.scale, self.batch = vectors.size, vectors.scale, 4
+        self.size, self.batch = vectors.size, 4
+        self.dear, self.entry = False, 8
         self.scratch = np.zeros((rise.threads(), self.size)), np.zeros((rise.threads(), self.size), np.int32)
 
     def cover(self, chosen: Rows) -> Cover:
@@ -116,11 +144,11 @@ class Postings:
             np.maximum(cover, self.line(int(row)), out=cover)
         return cover
 
-    def rises(self, candidates: Rows, cover: Cover, weights: Gains, least: float, progress: Progress) -> Gains:
+    def rises(self, candidates: Rows, cover: Cover, weights: Gains, progress: Progress) -> Gains:
         gains = np.zeros(len(candidates))
         for first in range(0, len(candidates), 16 * MANY):
             part = slice(first, first + 16 * MANY)
-            rise.posting_rises(candidates[part], self.index, cover, weights, least, *self.scratch, gains[part])
+            rise.posting_rises(candidates[part], self.index, cover, weights, *self.scratch, gains[part])
             if len(candidates) > MANY:
                 progress("gains", min(len(candidates), part.stop), len(candidates))
         return gains
@@ -130,13 +158,21 @@ class Postings:
         rise.posting_line(row, self.index, *self.scratch, line)
         return line
 
-    def count(self, candidates: Rows, cover: Cover, least: float) -> NDArray[np.int64]:
+    def left(self, cover: Cover) -> float:
+        return float(self._count(_sample(self.size), cover).mean())
+
+    def sweep(self, cover: Cover, progress: Progress) -> Kept:
+        starts = np.zeros(self.size + 1, np.int64)
+        np.cumsum(self._count(np.arange(self.size), cover), out=starts[1:])
+        rows, similarities = np.empty(int(starts[-1]), np.int32), np.empty(int(starts[-1]), np.float32)
+        rise.posting_collect(np.arange(self.size), self.index, cover, *self.scratch, starts, rows, similarities)
+        return starts, rows, similarities
+
+    def _count(self, candidates: Rows, cover: Cover) -> NDArray[np.int64]:
         counts = np.zeros(len(candidates), np.int64)
-        rise.posting_count(candidates, self.index, cover, least, *self.scratch, counts)
+        rise.posting_count(candidates, self.index, cover, *self.scratch, counts)
         return counts
 
-    def collect(self, candidates: Rows, cover: Cover, least: float) -> Kept:
-        starts = np.concatenate([[0], np.cumsum(self.count(candidates, cover, least))])
-        rows, similarities = np.empty(int(starts[-1]), np.int32), np.empty(int(starts[-1]), np.float32)
-        rise.posting_collect(candidates, self.index, cover, least, *self.scratch, starts, rows, similarities)
-        return starts, rows, similarities
+
+def _sample(size: int) -> Rows:
+    return np.unique(np.linspace(0, size - 1, min(SAMPLE, size)).astype(np.int64))

@@ -67,7 +67,7 @@ class Macro:
 
             found = dense(whitened(found.data), source=f"the whitened macro vectors of the {texts.side}s")
         zero = int((~found.data.any(axis=1)).sum())
-        return Vectors(found.data, {**facts, "dimensions": found.dimensions, "whitened": self.whiten, "zero_rows": zero})
+        return replace(found, facts={**facts, "dimensions": found.dimensions, "whitened": self.whiten, "zero_rows": zero})
 
     def types(self, texts: Texts, room: Room) -> Types:
         """(n, clusters) of 0/1: one topic a row, or none under the noise policy 'drop'. Raises InputError as `vectors` does."""

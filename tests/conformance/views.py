@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from selector.core import Ground, Objective, Types
-from selector.features import SparseVectors, Vectors, tidy
+from selector.features import SparseVectors, dense, tidy
 from selector.objectives.coverage import Coverage
 from selector.objectives.dpp import Dpp
 from selector.objectives.facility_location import FacilityLocation
@@ -23,7 +23,7 @@ def ground(values: np.ndarray, types: np.ndarray, scores: np.ndarray, memory: in
     sparse.sort_indices()
     return Ground(
         len(values),
-        {"dense": Vectors(values.astype(np.float32)), "sparse": SparseVectors(sparse)},
+        {"dense": dense(values, unit=False), "sparse": SparseVectors(sparse)},
         {"types": Types(tidy(csr_array(types.astype(np.float32))), [f"t{i}" for i in range(types.shape[1])])},
         {"score": scores.astype(np.float64)},
         memory=memory,

@@ -1,0 +1,86 @@
+"""Dense rows in 8 bits, with how far off each is: a product of codes is a fast bound on a similarity, never a similarity.
+
+x = step * code + rest, with |rest| = error. Then for rows i and j (Cauchy-Schwarz)
+
+    s_ij <= step_i step_j (code_i . code_j) + error_i length_j + step_i |code_i| error_j
+
+where length is |x|. Integer products run at four to six times the speed of float32 where the processor has them (AVX512-VNNI and its kin);
+elsewhere the codes are the rows themselves and the bound is the similarity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selector import processor
+
+INTEGER_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8"}
+_MOST = 127
+_ROUNDING = 4e-7  # of float32 in the bound itself, relative to the largest similarity
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Codes of n rows, and per row (all float32, shape (n,)): `steps`, `errors`, `lengths` |x| and `norms` |code|."""
+
+    codes: NDArray[Any]  # (n, d) int8, or float32 where these are the rows themselves
+    steps: NDArray[np.float32]
+    errors: NDArray[np.float32]
+    lengths: NDArray[np.float32]
+    norms: NDArray[np.float32]
+
+    def take(self, rows: Any) -> Codes:
+        return Codes(self.codes[rows], self.steps[rows], self.errors[rows], self.lengths[rows], self.norms[rows])
+
+
+def encode(vectors: NDArray[np.float32], integers: bool | None = None) -> Codes:
+    """Codes of rows (n, d); `integers` None: where the processor multiplies them fast."""
+    if integers is None:
+        integers = not INTEGER_PRODUCTS.isdisjoint(processor.flags())
+    size = len(vectors)
+    lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
+    if not integers:
+        ones, none = np.ones(size, np.float32), np.zeros(size, np.float32)
+        return Codes(vectors, ones, none, lengths.astype(np.float32), lengths.astype(np.float32))
+    codes = np.empty(vectors.shape, np.int8)
+    steps, errors, norms = (np.empty(size) for _ in range(3))
+    for first in range(0, size, 16_384):
+        part = slice(first, first + 16_384)
+        some = vectors[part]
+        steps[part] = np.abs(some).max(axis=1, initial=0.0) / _MOST
+        step = np.where(steps[part] > 0, steps[part], 1.0).astype(np.float32)[:, None]
+        rounded = np.rint(some / step)
+        codes[part] = rounded
+        norms[part] = np.sqrt(np.einsum("nd,nd->n", rounded, rounded, dtype=np.float64))
+        rest = some - rounded * step
+        errors[part] = np.sqrt(np.einsum("nd,nd->n", rest, rest, dtype=np.float64))
+        steps[part] = step[:, 0]
+    # A little up: the bound is evaluated in float32.
+    errors = errors * (1 + 1e-5) + _ROUNDING * lengths.max(initial=0.0)
+    return Codes(codes, *(one.astype(np.float32) for one in (steps, errors, lengths * (1 + 1e-6), norms * (1 + 1e-6))))
+
+
+class Products:
+    """Products of codes into a tile that is used again and again, for one thread."""
+
+    def __init__(self, codes: Codes, height: int, width: int) -> None:
+        self.integers = codes.codes.dtype == np.int8
+        self.tile = np.empty((height, width), np.int32 if self.integers else np.float32)
+        if self.integers:
+            import torch
+
+            torch.set_num_threads(1)  # of this thread: each thread multiplies its own tiles
+            self.torch = torch
+
+    def of(self, left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
+        """(len(left), len(right)) products; overwritten by the next call."""
+        if not self.integers:
+            return np.matmul(left, right.T, out=self.tile[: len(left), : len(right)])
+        if (len(left), len(right)) == self.tile.shape:
+            self.torch._int_mm(self.torch.from_numpy(left), self.torch.from_numpy(right).T, out=self.torch.from_numpy(self.tile))
+            return self.tile
+        return self.torch._int_mm(self.torch.from_numpy(left), self.torch.from_numpy(right).T).numpy()

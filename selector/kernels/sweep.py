@@ -1,0 +1,147 @@
+"""One pass over all pairs of dense rows that keeps the similarities which can still matter: those above coverage.
+
+s_ij = s_ji, so each pair is multiplied once: the half above the diagonal, with rows sorted by coverage. Then the row with the lower
+coverage comes first, a pair at or below its coverage matters to neither, and one threshold serves a whole line of a tile. Products of
+codes (kernels.codes) rule out nearly all pairs; the rest are multiplied exactly, in integers, on the grid of features.dense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import local
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from selector.core import Progress
+from selector.kernels.codes import Codes, Products
+
+TALL, WIDE = 256, 1024  # rows of a strip and of a tile across it: a tile of products is 1 MiB, about what a thread's own cache holds
+
+Kept = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]  # starts (n + 1,), then rows and similarities
+_Pairs = tuple[int, NDArray[np.uint16], NDArray[np.int32], NDArray[np.int32]]  # strip, its lines, positions, products
+
+
+def half_sweep(steps: NDArray[np.int16], step: float, codes: Codes, cover: NDArray[np.float32], threads: int, progress: Progress) -> Kept:
+    """For each candidate the rows that it would raise, and their similarities.
+
+    `steps` (n, d) are the rows in units of the grid `step`; `cover` (n,) the coverage. The result does not depend on `threads`.
+    O(n^2 d / 2) products of codes; memory: 10 bytes a pair while it runs, then 8 bytes a kept similarity.
+    """
+    order = np.argsort(cover, kind="stable")
+    least = np.floor(cover[order].astype(np.float64) / step**2).astype(np.int32)  # a similarity in units above this rises
+    rows, coded, level = steps[order], codes.take(order), cover[order]
+    size, mine, tallies = len(order), local(), list[NDArray[np.int64]]()
+
+    def strip(first: int) -> _Pairs:
+        if not hasattr(mine, "products"):
+            mine.products, mine.counts = Products(coded, TALL, WIDE), np.zeros(size, np.int64)
+            tallies.append(mine.counts)
+            mine.flags = np.empty(WIDE, np.uint8)
+            mine.found = np.empty(TALL * WIDE + 16, np.uint16), np.empty(TALL * WIDE + 16, np.int32), np.empty(TALL * WIDE + 16, np.int32)
+        block = slice(first, min(size, first + TALL))
+        parts = []
+        for start in range(first, size, WIDE):
+            tile = slice(start, min(size, start + WIDE))
+            products = mine.products.of(coded.codes[block], coded.codes[tile])
+            longest = coded.lengths[tile].max()
+            limits = (level[block] - coded.errors[block] * longest) / coded.steps[block]
+            few = _candidates(products, limits, coded.norms[block], coded.steps[tile], coded.errors[tile], start == first, mine.flags, *mine.found[:2])
+            few = _confirm(rows[block], rows[tile], least[block], few, *mine.found)
+            lines, columns, exact = (one[:few].copy() for one in mine.found)
+            parts.append((lines, columns + np.int32(start), exact))
+        pairs = first, *(np.concatenate(one) for one in zip(*parts, strict=True))
+        _count(*pairs, least, mine.counts)
+        return pairs
+
+    found: list[_Pairs] = []
+    for pairs in _in_order(strip, range(0, size, TALL), threads):
+        found.append(pairs)
+        done = pairs[0] + TALL  # of the triangle: the first strips are the longest
+        progress("sweep", min(size, size - (size - done) ** 2 // size if done < size else size), size)
+    return _columns(found, sum(tallies), rows, order.astype(np.int32), least, step)
+
+
+def _in_order(work: Any, units: range, threads: int) -> Iterator[Any]:
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(work, units)
+
+
+@njit(nogil=True, cache=True)
+def _candidates(products, limits, norms, steps, errors, diagonal, flags, lines, columns):  # type: ignore[no-untyped-def]
+    """Places of the tile whose bound is above the limit of their line, into `lines` and `columns`; returns how many."""
+    count, width = 0, products.shape[1]
+    flags[width:] = 0
+    eights = flags.view(np.uint64)
+    for line in range(products.shape[0]):
+        limit, norm, own = limits[line], norms[line], products[line]
+        for at in range(width):
+            flags[at] = np.float32(own[at]) * steps[at] + norm * errors[at] > limit
+        if diagonal:
+            flags[: line + 1] = 0
+        for eight in range((width + 7) // 8):
+            if eights[eight]:
+                for at in range(8 * eight, 8 * eight + 8):  # written always, counted where it holds: no branch to guess wrong
+                    lines[count], columns[count] = line, at
+                    count += flags[at]
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _confirm(block, tile, least, count, lines, columns, exact):  # type: ignore[no-untyped-def]
+    """The exact products of these places, in place; those not above `least` of their line are dropped; returns how many are left."""
+    kept = 0
+    for place in range(count):
+        line, column = lines[place], columns[place]
+        x, y = block[line], tile[column]
+        total = 0
+        for at in range(x.size):
+            total += x[at] * y[at]
+        lines[kept], columns[kept], exact[kept] = line, column, total
+        kept += total > least[line]
+    return kept
+
+
+def _columns(
+    found: list[_Pairs], tally: NDArray[np.int64], rows: NDArray[np.int16], order: NDArray[np.int32], least: NDArray[np.int32], step: float
+) -> Kept:
+    """From pairs to one column for each candidate; pairs are freed as they are copied."""
+    own = np.einsum("nd,nd->n", rows, rows, dtype=np.int64)  # of each row with itself
+    counts = np.empty(len(order), np.int64)
+    counts[order] = tally + (own > least)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    kept_rows, similarities = np.empty(int(starts[-1]), np.int32), np.empty(int(starts[-1]), np.float32)
+    filled = starts[:-1].copy()
+    unit = np.float32(step**2)
+    alone = np.flatnonzero(own > least)
+    places = filled[order[alone]]
+    kept_rows[places], similarities[places] = order[alone], own[alone] * unit
+    filled[order[alone]] += 1
+    while found:
+        _fill(*found.pop(0), order, least, unit, filled, kept_rows, similarities)
+    return starts, kept_rows, similarities
+
+
+@njit(nogil=True, cache=True)
+def _count(first, lines, columns, exact, least, counts):  # type: ignore[no-untyped-def]
+    """Adds to `counts` (n,), by position, how many rows each candidate would raise."""
+    for place in range(lines.size):
+        counts[columns[place]] += 1
+        counts[first + lines[place]] += exact[place] > least[columns[place]]
+
+
+@njit(cache=True, parallel=True)
+def _fill(first, lines, columns, exact, order, least, unit, filled, rows, similarities):  # type: ignore[no-untyped-def]
+    for half in prange(2):  # each half fills its own columns, in the order of the pairs: no thread decides a place
+        for place in range(lines.size):
+            one, other = order[first + lines[place]], order[columns[place]]
+            similarity = np.float32(exact[place]) * unit
+            if other & 1 == half:
+                rows[filled[other]], similarities[filled[other]] = one, similarity
+                filled[other] += 1
+            if one & 1 == half and exact[place] > least[columns[place]]:
+                rows[filled[one]], similarities[filled[one]] = other, similarity
+                filled[one] += 1
