@@ -50,9 +50,10 @@ def ways() -> dict[str, Way]:
     ours = {"ours, exact": Way("exact")}
     if "mode" in signature(find("optimizers", "lazy")).parameters:
         ours["ours, fast"] = Way("fast")
-    for name in ("graph", "partitioned"):
-        if name in names("optimizers"):
-            ours[f"ours, {name}"] = Way(name)
+    if "neighbours" in signature(find("objectives", "facility-location")).parameters:
+        ours[f"ours, graph of {NEIGHBOURS} neighbours"] = Way("graph")
+    if "partitioned" in names("optimizers"):
+        ours["ours, partitioned"] = Way("partitioned")
     return {
         **ours,
         "ours, stochastic": Way("stochastic", drawn=True),
@@ -70,7 +71,7 @@ def ways() -> dict[str, Way]:
 # ------------------------------------------------------------------------------------------------------------------- ours
 
 
-def ours(vectors: np.ndarray, budget: int, *, threads: int, seed: int, optimizer: str, **options: Any) -> Found:
+def ours(vectors: np.ndarray, budget: int, *, threads: int, seed: int, optimizer: str, graph: int = 0, **options: Any) -> Found:
     """Ours from the raw vectors to rows and certificate, with the memory that the library takes by default."""
     from selector.core import NO_ROWS, Ground, Problem
     from selector.engine import select
@@ -82,7 +83,8 @@ def ours(vectors: np.ndarray, budget: int, *, threads: int, seed: int, optimizer
     clock = _Clock()
     ground = Ground(len(vectors), {"rows": dense(vectors)}, progress=clock)
     clock("features", 1, 1)
-    problem = Problem(ground, FacilityLocation("rows"), Count(budget), NO_ROWS, np.arange(len(vectors)))
+    objective = FacilityLocation("rows", neighbours=graph) if graph else FacilityLocation("rows")
+    problem = Problem(ground, objective, Count(budget), NO_ROWS, np.arange(len(vectors)))
     outcome = select(problem, partial(find("optimizers", optimizer), **options), seed=seed, reference=False, progress=clock)
     clock("certificate", 1, 1)
     return outcome.rows, {"stages": clock.seconds, "value": outcome.value, "proved": outcome.ratio, "notes": list(outcome.notes)}
@@ -110,7 +112,7 @@ def exact(vectors: np.ndarray, budget: int, **words: Any) -> Found:
 
 
 fast: Callable[..., Found] = partial(ours, optimizer="lazy", mode="fast")
-graph: Callable[..., Found] = partial(ours, optimizer="graph")
+graph: Callable[..., Found] = partial(ours, optimizer="lazy", graph=NEIGHBOURS)
 partitioned: Callable[..., Found] = partial(ours, optimizer="partitioned")
 stochastic: Callable[..., Found] = partial(ours, optimizer="stochastic")
 
