@@ -60,23 +60,24 @@ class Coverage:
 
 
 class _Counts:
+    """How many rows of S carry each type, and what one more would add."""
+
     def __init__(self, objective: Coverage, types: Types) -> None:
-        self.objective = objective
         self.indptr, self.columns = types.incidence.indptr, types.incidence.indices
-        self.counts = np.zeros(types.incidence.shape[1])  # (T,) rows of S that carry each type
-        self.steps = objective.phi(self.counts + 1) - objective.phi(self.counts)  # (T,) what one more row adds
-        self.value, self.evaluations, self.batch = 0.0, 0, 16
+        carriers = np.bincount(self.columns, minlength=types.incidence.shape[1])  # (T,) rows that carry each type
+        steps = np.diff(objective.phi(np.arange(int(carriers.max(initial=0)) + 2.0)))
+        self.steps = steps  # (largest count + 1,) what one more row adds to a type that so many rows of S carry
+        self.counts = np.zeros(len(carriers), np.int64)  # (T,)
+        self.added = np.full(len(carriers), steps[0])  # (T,) what one more row adds
+        self.value, self.evaluations, self.batch = 0.0, 0, 64
 
     def gains(self, candidates: Rows) -> Gains:
         from selector.kernels.incidence import type_sums
 
         self.evaluations += len(candidates)
-        gains = np.zeros(len(candidates))
-        type_sums(candidates, self.indptr, self.columns, self.steps, gains)
-        return gains
+        return type_sums(candidates, self.indptr, self.columns, self.added)
 
     def add(self, row: int) -> None:
-        types = self.columns[self.indptr[row] : self.indptr[row + 1]]
-        self.value += float(self.steps[types].sum())
-        self.counts[types] += 1
-        self.steps[types] = self.objective.phi(self.counts[types] + 1) - self.objective.phi(self.counts[types])
+        from selector.kernels.incidence import count_row
+
+        self.value += count_row(row, self.indptr, self.columns, self.counts, self.added, self.steps)
