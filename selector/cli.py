@@ -77,6 +77,7 @@ def _machine(function: Command) -> Command:
             click.option("--cache", type=click.Path(path_type=Path), help="Folder for features kept between runs."),
             click.option("--no-cache", is_flag=True, help="Keep no features."),
             click.option("--overwrite", is_flag=True, help="Replace a folder that selector wrote."),
+            click.option("--plan", is_flag=True, help="Print expected time and memory of each stage, and do nothing."),
             click.option(
                 "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Set any key of the recipe, as layers.meso.merge=0.8."
             ),
@@ -88,7 +89,7 @@ def _machine(function: Command) -> Command:
 
 @commands.command()
 @click.argument("pool")
-@click.option("-o", "--output", required=True, help="Folder to write.")
+@click.option("-o", "--output", help="Folder to write; --plan needs none.")
 @click.option("-b", "--budget", type=int, help="Rows to pick.")
 @click.option("--token-budget", type=int, help="Tokens to pick, of both sides.")
 @click.option("--layer", help="macro (meaning), meso (tags) or micro (tokens).  [default: micro]")
@@ -123,14 +124,16 @@ def _machine(function: Command) -> Command:
 @click.option("--seed", type=int, help="Decides everything random.  [default: 0]")
 @_reading
 @_machine
-def select(pool: str, output: str, **given: Any) -> None:
+def select(pool: str, output: str | None, **given: Any) -> None:
     """Pick a subset of POOL: a file, a folder, a hub name or `demo`."""
     from selector import flags
     from selector import recipe as recipes
 
     recipe = recipes.check(recipes.merged(flags.recipe(pool, given), flags.changes(given["changes"])))
     flags.check(recipe)
-    _run(recipe, output, given)
+    if output is None and not given["plan"]:
+        raise click.UsageError("Missing option '-o' / '--output'.")
+    _run(recipe, output or "", given)
 
 
 @commands.command()
@@ -218,15 +221,21 @@ def _run(recipe: Any, output: str, given: dict[str, Any]) -> None:
     from selector import flags, running, terminal
     from selector.cache import default_folder
 
-    if not output.strip():
+    if not output.strip() and not given["plan"]:
         raise OutputError("the output folder has no name; name a folder that does not exist yet.")
     folder = None if given["no_cache"] else given["cache"] or default_folder()
     try:
         with terminal.progress() as progress:
             options = running.Options(given["device"], given["threads"], flags.size(given["memory"]), folder, progress, given["overwrite"])
-            selection = running.run(recipe, output, options)
+            if given["plan"]:
+                planned = running.plan(recipe, options)
+            else:
+                selection = running.run(recipe, output, options)
     except KeyboardInterrupt:
         kept = "" if folder is None else f", and features computed so far are kept in {folder} for the next run"
-        click.echo(f"stopped: nothing half-written was left at {output}{kept}.", err=True)
+        click.echo(f"stopped: nothing half-written was left at {output or 'all'}{kept}.", err=True)
         sys.exit(130)
-    terminal.lines("selection", terminal.summary(selection.manifest, output))
+    if given["plan"]:
+        terminal.planned(planned)
+    else:
+        terminal.lines("selection", terminal.summary(selection.manifest, output))

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selector import assembly, engine, hygiene, writing
+from selector import assembly, engine, hygiene, planning, writing
 from selector import manifest as manifests
 from selector import parts as naming
 from selector import recipe as recipes
-from selector.cache import Cache, default_folder
+from selector.cache import Cache, NoCache, default_folder
 from selector.core import NO_ROWS, Outcome, Progress, Room, Rows, quiet
 from selector.errors import BudgetError, InputError, OutputError, RecipeError, UnusableRows, plural
 from selector.features import dense, sparse
@@ -67,6 +67,21 @@ def run(recipe: Recipe | str | Path, output: str | Path, options: Options | None
     options.progress("writing", 0, 0)
     selection.save(output, write_as=recipe.output.write_as, save=recipe.output.save, overwrite=options.overwrite)
     return selection
+
+
+def plan(recipe: Recipe, options: Options | None = None) -> planning.Plan:
+    """What `run` would take on this machine: reads the pool and times samples of it, makes nothing. Raises SelectorError."""
+    options = options or Options()
+    with _threads(options.threads):
+        assembly.check(recipe)
+        began = time.monotonic()
+        options.progress("reading", 0, 0)
+        pool = _read(recipe.pool)
+        planning.check(recipe, len(pool), options.memory)
+        options.progress("planning", 0, 0)
+        store = NoCache() if options.cache is None else Cache(options.cache)
+        room = Room(store, options.progress, options.device, options.threads, options.memory // 3)
+        return planning.plan(recipe, pool, time.monotonic() - began, room, options.memory)
 
 
 def select(pool: Pool | str | Path | Any, *, options: Options | None = None, **words: Any) -> Selection:
@@ -123,6 +138,7 @@ def _solve(recipe: Recipe, given: Pool | None, room: Room) -> Selection:
         room.progress("reading", 0, 0)
         pool = given if given is not None else _read(recipe.pool)
         known = _read(recipe.select.keep) if recipe.select.keep else None
+    planning.check(recipe, len(pool), 3 * room.memory)
     everything = pool if known is None else pool.concat(known)
     first = np.arange(len(everything)) >= len(pool)
     assembly.check_columns(recipe, everything, np.flatnonzero(first))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -13,8 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from selector.core import Progress, quiet
-from selector.errors import plural
+from selector.errors import plural, size
 from selector.words import chosen_by, number, proof, reasons
+
+if TYPE_CHECKING:  # a table needs none of the compiled loops behind it
+    from selector.planning import Plan
 
 
 @contextmanager
@@ -96,6 +99,30 @@ def summary(manifest: Mapping[str, Any], folder: str) -> dict[str, str]:
     rows["took"] = f"{manifest['seconds']['total']:.1f} s, {manifest['peak_memory_bytes'] / 2**30:.2f} GiB at most"
     rows["written"] = folder
     return rows
+
+
+def planned(plan: Plan) -> None:
+    """The table of a plan."""
+    rows = [
+        [
+            one.name,
+            "?" if one.seconds is None else f"{one.seconds:,.1f}",
+            "?" if one.bytes is None else f"{one.bytes / 2**20:,.0f}",
+            one.because,
+        ]
+        for one in plan.stages
+    ]
+    more = " or more" if plan.unknown else ""
+    grid("plan", ["stage", "seconds", "MiB", "by"], rows)
+    unknown = {"not known": ", ".join(name.strip() for name in plan.unknown)} if plan.unknown else {}
+    lines(
+        "",
+        {
+            "in all": f"about {plan.seconds:,.0f} s{more}, {size(plan.bytes)}{more}, of {size(plan.memory)} that --memory allows",
+            "machine": f"{plan.machine.flops / 1e9:,.0f} GFLOP/s, {plan.machine.walks / 1e6:,.0f}M steps/s, {size(plan.machine.memory)}",
+            **unknown,
+        },
+    )
 
 
 def inspected(found: Mapping[str, Any]) -> None:
