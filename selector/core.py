@@ -144,6 +144,24 @@ class State(Protocol):
 
 
 @runtime_checkable
+class Thinning(State, Protocol):
+    """A state whose gains are dear, a pass over all rows each, until few similarities can still matter."""
+
+    @property
+    def thinned(self) -> bool:
+        """Whether gains are cheap by now."""
+        ...
+
+    def left(self) -> float:
+        """How many rows a candidate would still raise, on average, estimated; 0 where gains were never dear."""
+        ...
+
+    def add_all(self, rows: Rows) -> Gains:
+        """Adds these rows one after another; the marginal gain of each."""
+        ...
+
+
+@runtime_checkable
 class Objective(Protocol):
     """What a subset is worth: a frozen dataclass of parameters. State is born from `start`."""
 
@@ -248,13 +266,15 @@ class Opening:
 class Finish:
     """What an optimizer hands back when it stops: the state that holds its picks, and what it knows of the gains left.
 
-    `bounds` (n,) are upper bounds on every row's present gain (+inf where nothing is known), or None; `notes` is what a person must know.
+    `bounds` (n,) are upper bounds on every row's present gain (+inf where nothing is known), or None; `notes` is what a person must know;
+    `facts` is what the optimizer chose by itself (JSON values, for the manifest).
     """
 
     state: State
     bounds: Gains | None = None
     opening: Opening | None = None
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 Optimizer = Callable[[Problem, np.random.Generator], Generator[Pick, None, Finish]]
@@ -274,6 +294,7 @@ class Outcome:
     stopped: str
     evaluations: int
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what the optimizer chose by itself
 
     @property
     def ratio(self) -> float | None:

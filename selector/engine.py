@@ -66,6 +66,7 @@ def _select(problem: Problem, optimizer: Optimizer, seed: int, reference: bool, 
         _why(problem, rows),
         finish.state.evaluations,
         finish.notes,
+        finish.facts,
     )
 
 

@@ -35,7 +35,7 @@ def tile_rises(values, cover, weights, gains):  # type: ignore[no-untyped-def]
         gains[candidate] += total
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def raise_line(line, cover, weights):  # type: ignore[no-untyped-def]
     """Raises `cover` to a whole line (n,) of similarities; returns the weighted rise."""
     total = 0.0
@@ -44,6 +44,13 @@ def raise_line(line, cover, weights):  # type: ignore[no-untyped-def]
             total += weights[row] * (np.float64(line[row]) - np.float64(cover[row]))
             cover[row] = line[row]
     return total
+
+
+@njit(cache=True, nogil=True)
+def tile_raise(values, cover, weights, gains):  # type: ignore[no-untyped-def]
+    """Raises `cover` (r,) to the lines of a tile `values` (b, r), one after another; adds to `gains` (b,) the weighted rise of each."""
+    for candidate in range(values.shape[0]):
+        gains[candidate] += raise_line(values[candidate], cover, weights)
 
 
 # ------------------------------------------------------------------------------------------------------- kept similarities
@@ -78,6 +85,17 @@ def kept_rises(candidates: Any, kept: Any, cover: Any, weights: Any) -> NDArray[
     loop = _kept_rises_together if len(candidates) > FEW else _kept_rises_alone
     loop(candidates, kept, cover, weights, gains)
     return gains
+
+
+@njit(cache=True)
+def kept_left(kept, cover, candidates):  # type: ignore[no-untyped-def]
+    """How many rows a candidate would raise, on average over these."""
+    starts, rows, similarities = kept
+    total = 0
+    for candidate in candidates:
+        for place in range(starts[candidate], starts[candidate + 1]):
+            total += similarities[place] > cover[rows[place]]
+    return total / candidates.size
 
 
 @njit(cache=True)

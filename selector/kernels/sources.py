@@ -25,7 +25,6 @@ Cover = NDArray[np.float32]  # (n,) similarity of each row to its nearest chosen
 MANY = 1024  # candidates; asking more than these is worth showing
 TILE = 2 << 20  # bytes of one thread's tile: about what its own cache holds
 SPAN = 8  # tiles that one thread takes at a time
-SAMPLE = 256  # candidates whose similarities are counted for an estimate
 
 
 class Source(Protocol):
@@ -36,7 +35,9 @@ class Source(Protocol):
     entry: int  # bytes that a sweep takes at most for a similarity that it keeps
     dear: bool  # whether a gain costs a pass over all rows
 
-    def cover(self, chosen: Rows) -> Cover: ...
+    def cover(self, chosen: Rows, before: Cover, weights: Gains) -> tuple[Cover, Gains]:
+        """The coverage once these rows are chosen as well, and the weighted rise that each brought, one after another."""
+        ...
 
     def rises(self, candidates: Rows, cover: Cover, weights: Gains, progress: Progress) -> Gains:
         """(m,) weighted sums of the rises above coverage."""
@@ -73,15 +74,17 @@ class Tiles:
         self.tall = max(1, min(2048, tile // 1024))  # rows of a tile
         self.wide = max(1, min(256, tile // (4 * self.tall)))  # candidates of a tile
 
-    def cover(self, chosen: Rows) -> Cover:
-        def cover_rows(first: int) -> Cover:
-            rows = self.data[first : first + self.tall]
-            cover = np.zeros(len(rows), np.float32)
+    def cover(self, chosen: Rows, before: Cover, weights: Gains) -> tuple[Cover, Gains]:
+        def cover_rows(first: int) -> tuple[Cover, Gains]:
+            part = slice(first, first + self.tall)
+            cover, gains = before[part].copy(), np.zeros(len(chosen))
             for place in range(0, len(chosen), self.wide):
-                np.maximum(cover, (self.data[chosen[place : place + self.wide]] @ rows.T).max(axis=0), out=cover)
-            return cover
+                some = slice(place, place + self.wide)
+                rise.tile_raise(self.data[chosen[some]] @ self.data[part].T, cover, weights[part], gains[some])
+            return cover, gains
 
-        return np.concatenate(list(self._together(cover_rows, range(0, self.size, self.tall))))
+        parts = list(self._together(cover_rows, range(0, self.size, self.tall)))
+        return np.concatenate([part[0] for part in parts]), np.sum([part[1] for part in parts], axis=0)
 
     def rises(self, candidates: Rows, cover: Cover, weights: Gains, progress: Progress) -> Gains:
         spans = range(0, self.size, SPAN * self.tall)
@@ -107,7 +110,7 @@ class Tiles:
         return self.data @ self.data[row]
 
     def left(self, cover: Cover) -> float:
-        sample = _sample(self.size)
+        sample = sampled(self.size)
 
         def count(first: int) -> int:
             part = slice(first, first + self.tall)
@@ -138,11 +141,9 @@ class Postings:
         self.dear, self.entry = False, 8
         self.scratch = np.zeros((rise.threads(), self.size)), np.zeros((rise.threads(), self.size), np.int32)
 
-    def cover(self, chosen: Rows) -> Cover:
-        cover = np.zeros(self.size, np.float32)
-        for row in chosen:
-            np.maximum(cover, self.line(int(row)), out=cover)
-        return cover
+    def cover(self, chosen: Rows, before: Cover, weights: Gains) -> tuple[Cover, Gains]:
+        cover = before.copy()
+        return cover, np.array([rise.raise_line(self.line(int(row)), cover, weights) for row in chosen])
 
     def rises(self, candidates: Rows, cover: Cover, weights: Gains, progress: Progress) -> Gains:
         gains = np.zeros(len(candidates))
@@ -159,7 +160,7 @@ class Postings:
         return line
 
     def left(self, cover: Cover) -> float:
-        return float(self._count(_sample(self.size), cover).mean())
+        return float(self._count(sampled(self.size), cover).mean())
 
     def sweep(self, cover: Cover, progress: Progress) -> Kept:
         starts = np.zeros(self.size + 1, np.int64)
@@ -174,5 +175,6 @@ class Postings:
         return counts
 
 
-def _sample(size: int) -> Rows:
-    return np.unique(np.linspace(0, size - 1, min(SAMPLE, size)).astype(np.int64))
+def sampled(size: int) -> Rows:
+    """Some 256 candidates that stand for all where similarities are counted for an estimate."""
+    return np.unique(np.linspace(0, size - 1, min(256, size)).astype(np.int64))

@@ -53,16 +53,16 @@ def half_sweep(steps: NDArray[np.int16], step: float, codes: Codes, cover: NDArr
             few = _confirm(rows[block], rows[tile], least[block], few, *mine.found)
             lines, columns, exact = (one[:few].copy() for one in mine.found)
             parts.append((lines, columns + np.int32(start), exact))
-        pairs = first, *(np.concatenate(one) for one in zip(*parts, strict=True))
-        _count(*pairs, least, mine.counts)
-        return pairs
+        lines, columns, exact = (np.concatenate(one) for one in zip(*parts, strict=True))
+        _count(first, lines, columns, exact, least, mine.counts)
+        return first, lines, columns, exact
 
     found: list[_Pairs] = []
     for pairs in _in_order(strip, range(0, size, TALL), threads):
         found.append(pairs)
         done = pairs[0] + TALL  # of the triangle: the first strips are the longest
         progress("sweep", min(size, size - (size - done) ** 2 // size if done < size else size), size)
-    return _columns(found, sum(tallies), rows, order.astype(np.int32), least, step)
+    return _columns(found, np.sum(tallies, axis=0), rows, order.astype(np.int32), least, step)
 
 
 def _in_order(work: Any, units: range, threads: int) -> Iterator[Any]:

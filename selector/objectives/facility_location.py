@@ -11,7 +11,7 @@ import numpy as np
 from selector.core import NO_ROWS, Gains, Ground, Need, Rows, State
 from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
-from selector.kernels.sources import Postings, Source, Tiles
+from selector.kernels.sources import Postings, Source, Tiles, sampled
 from selector.kernels.sweep import Kept
 
 log = logging.getLogger(__name__)
@@ -63,18 +63,22 @@ class _Covering:
     def __init__(self, ground: Ground, source: Source, chosen: Rows) -> None:
         self.ground, self.source = ground, source
         self.weights = np.ones(ground.size) if ground.weights is None else ground.weights
-        self.cover = source.cover(chosen)
-        self.value = float(self.weights @ self.cover)
+        self.cover, self.value = np.zeros(ground.size, np.float32), 0.0
         self.kept: Kept | None = None
-        self.picks, self.next_look = len(chosen), FIRST_LOOK
+        self.picks, self.next_look = 0, FIRST_LOOK
         self.evaluations, self.batch = 0, source.batch
+        self.add_all(chosen)
 
     @property
     def thinned(self) -> bool:
         return self.kept is not None or not self.source.dear
 
     def left(self) -> float:
-        return self.source.left(self.cover)
+        if not self.source.dear:
+            return 0.0
+        if self.kept is None:
+            return self.source.left(self.cover)
+        return rise.kept_left(self.kept, self.cover, sampled(self.ground.size))
 
     def gains(self, candidates: Rows) -> Gains:
         if self.kept is None and self.picks >= self.next_look:
@@ -85,11 +89,18 @@ class _Covering:
         return rise.kept_rises(candidates, self.kept, self.cover, self.weights)
 
     def add(self, row: int) -> None:
-        self.picks += 1
         if self.kept is None:
             self.value += float(rise.raise_line(self.source.line(row), self.cover, self.weights))
         else:
             self.value += float(rise.raise_kept(row, self.kept, self.cover, self.weights))
+        self.picks += 1
+
+    def add_all(self, rows: Rows) -> Gains:
+        """Before the sweep only."""
+        self.cover, gains = self.source.cover(rows, self.cover, self.weights)
+        self.picks += len(rows)
+        self.value += float(gains.sum())
+        return gains
 
     def _sweep_if_it_fits(self) -> None:
         self.next_look = 2 * self.picks

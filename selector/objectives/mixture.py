@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from selector.core import NO_ROWS, Gains, Ground, Need, Objective, Rows, State
+from selector.core import NO_ROWS, Gains, Ground, Need, Objective, Rows, State, Thinning
 from selector.errors import RecipeError
 
 
@@ -62,6 +62,19 @@ class _Sum:
     def evaluations(self) -> int:
         return max(state.evaluations for state in self.states)
 
+    @property
+    def thinned(self) -> bool:
+        return not any(isinstance(state, Thinning) and not state.thinned for state in self.states)
+
+    def left(self) -> float:
+        return max((state.left() for state in self.states if isinstance(state, Thinning)), default=0.0)
+
+    def add_all(self, rows: Rows) -> Gains:
+        total = np.zeros(len(rows))
+        for factor, state in zip(self.factors, self.states, strict=True):
+            total += factor * (state.add_all(rows) if isinstance(state, Thinning) and not state.thinned else one_by_one(state, rows))
+        return total
+
     def gains(self, candidates: Rows) -> Gains:
         total = np.zeros(len(candidates))
         for factor, state in zip(self.factors, self.states, strict=True):
@@ -71,6 +84,15 @@ class _Sum:
     def add(self, row: int) -> None:
         for state in self.states:
             state.add(row)
+
+
+def one_by_one(state: State, rows: Rows) -> Gains:
+    """The gain of each row, added one after another."""
+    values = [state.value]
+    for row in rows:
+        state.add(int(row))
+        values.append(state.value)
+    return np.diff(values)
 
 
 def balanced(
