@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from selector.core import NO_ROWS, Ground, Objective
 from selector.engine import select
 from selector.errors import RecipeError
-from selector.features import Vectors
+from selector.features import Vectors, dense
 from selector.limits import Count, Quota
 from selector.objectives.coverage import Coverage
 from selector.objectives.facility_location import FacilityLocation
@@ -62,7 +62,7 @@ def test_every_minimum_of_a_quota_is_met_though_a_part_may_hold_the_whole_group(
     groups = np.repeat([0, 1, 1, 1, 1, 1], 20)
     groups[100:103] = 0
     limit = Quota(groups, ("rare", "rest"), np.array([23, 0]), np.array([120, 120]), 30)
-    asked = problem(Ground(120, {"dense": Vectors(data)}), FacilityLocation("dense"), limit)
+    asked = problem(Ground(120, {"dense": dense(data)}), FacilityLocation("dense"), limit)
     outcome = select(asked, partial(partitioned, parts=5, by="cluster", factor=1.0))
     assert len(outcome.rows) == 30
     assert (groups[outcome.rows] == 0).sum() >= 23
