@@ -66,6 +66,7 @@ def test_every_minimum_of_a_quota_is_met_though_a_part_may_hold_the_whole_group(
     outcome = select(asked, partial(partitioned, parts=5, by="cluster", factor=1.0))
     assert len(outcome.rows) == 30
     assert (groups[outcome.rows] == 0).sum() >= 23
+    assert not any("at random" in note for note in outcome.notes if "left no winner" in note), "the parts themselves picked enough"
 
 
 def test_rows_beyond_the_winners_are_said() -> None:
