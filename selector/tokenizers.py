@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from selector.core import Room, Texts
 from selector.errors import InputError
+from selector.idle_splits import Variants, variants
 from selector.pieces import readable
 
 EMBEDDED = "deepseek"
@@ -71,13 +73,17 @@ class FastTokenizer:
     revision: str
     backend: Any  # tokenizers.Tokenizer
 
+    @cached_property
+    def _variants(self) -> Variants:
+        return variants(self.backend)
+
     def encode(self, strings: Sequence[str], room: Room) -> Tokens:
         def ids(batch: list[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-            encodings = self.backend.encode_batch_fast(batch, add_special_tokens=False)
-            lengths = np.fromiter((len(one) for one in encodings), np.int64, len(encodings))
-            return np.fromiter((i for one in encodings for i in one.ids), np.int32, int(lengths.sum())), lengths
+            lists = self._variants.encode(batch)
+            lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+            return np.fromiter(chain.from_iterable(lists), np.int32, int(lengths.sum())), lengths
 
-        batches = _batches(strings)
+        batches, _ = _batches(strings), self._variants  # made here, before threads ask for it
         threads = room.threads or os.cpu_count() or 1
         with _one_thread_each(), ThreadPoolExecutor(threads) as pool:
             return _joined(list(pool.map(ids, batches)))
