@@ -59,26 +59,63 @@ def sparse_norms(indptr, columns, values):  # type: ignore[no-untyped-def]
     return norms
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, fastmath=FAST)
+def _dense_row(row, data, picked, picks, norms, scale, width, quality, seen, start, lines):  # type: ignore[no-untyped-def]
+    own, place = data[row].astype(np.float64), seen[row]
+    while place < picks.size:
+        together = 4 if place + 4 <= picks.size else 1
+        first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+        if together == 4:
+            for column in range(own.size):
+                first += own[column] * picked[place, column]
+                second += own[column] * picked[place + 1, column]
+                third += own[column] * picked[place + 2, column]
+                fourth += own[column] * picked[place + 3, column]
+        else:
+            for column in range(own.size):
+                first += own[column] * picked[place, column]
+        inner = (first, second, third, fourth)
+        for step in range(together):
+            pick = picks[place + step]
+            value = entry(inner[step], norms[row], norms[pick], scale, width)
+            lines[start[row] + place + step] = quality[row] * value * quality[pick]
+        place += together
+
+
+@njit(cache=True)
 def dense_entries(rows, data, picked, picks, norms, scale, width, quality, seen, start, lines):  # type: ignore[no-untyped-def]
     """Writes q K q of each row with the picks since it was `seen` into its line; `picked` (room, d) holds the picks' vectors."""
-    for position in prange(rows.size):
-        row = rows[position]
-        for place in range(seen[row], picks.size):
-            inner = dot(data[row], picked[place])
-            value = entry(inner, norms[row], norms[picks[place]], scale, width)
-            lines[start[row] + place] = quality[row] * value * quality[picks[place]]
+    for row in rows:
+        _dense_row(row, data, picked, picks, norms, scale, width, quality, seen, start, lines)
 
 
 @njit(cache=True, parallel=True)
+def dense_entries_together(rows, data, picked, picks, norms, scale, width, quality, seen, start, lines):  # type: ignore[no-untyped-def]
+    """`dense_entries` on all threads."""
+    for position in prange(rows.size):
+        _dense_row(rows[position], data, picked, picks, norms, scale, width, quality, seen, start, lines)
+
+
+@njit(cache=True)
+def _sparse_row(row, indptr, columns, values, picks, norms, scale, width, quality, seen, start, lines):  # type: ignore[no-untyped-def]
+    for place in range(seen[row], picks.size):
+        inner = sparse_dot(row, picks[place], indptr, columns, values)
+        value = entry(inner, norms[row], norms[picks[place]], scale, width)
+        lines[start[row] + place] = quality[row] * value * quality[picks[place]]
+
+
+@njit(cache=True)
 def sparse_entries(rows, indptr, columns, values, picks, norms, scale, width, quality, seen, start, lines):  # type: ignore[no-untyped-def]
     """As `dense_entries`, for CSR rows."""
+    for row in rows:
+        _sparse_row(row, indptr, columns, values, picks, norms, scale, width, quality, seen, start, lines)
+
+
+@njit(cache=True, parallel=True)
+def sparse_entries_together(rows, indptr, columns, values, picks, norms, scale, width, quality, seen, start, lines):  # type: ignore[no-untyped-def]
+    """`sparse_entries` on all threads."""
     for position in prange(rows.size):
-        row = rows[position]
-        for place in range(seen[row], picks.size):
-            inner = sparse_dot(row, picks[place], indptr, columns, values)
-            value = entry(inner, norms[row], norms[picks[place]], scale, width)
-            lines[start[row] + place] = quality[row] * value * quality[picks[place]]
+        _sparse_row(rows[position], indptr, columns, values, picks, norms, scale, width, quality, seen, start, lines)
 
 
 @njit(cache=True, fastmath=FAST)

@@ -64,7 +64,7 @@ class Dual:
 
     def _factor(self) -> None:
         """A from its definition: rounding never adds up. `half` (d, d) is lower triangular with half^T half = A."""
-        self.half = _lower_inverse(np.linalg.cholesky(self.gram))
+        self.half = _lower_inverse(np.asarray(np.linalg.cholesky(self.gram), np.float64))
         self.inverse = self.half.T @ self.half
 
     def _bring_up(self, rows: Rows) -> None:

@@ -9,7 +9,7 @@ from selector.errors import MemoryForecast, plural, size
 from selector.features import SparseVectors, Vectors
 from selector.kernels import cholesky
 
-PARALLEL = 1 << 19  # multiply-adds from which threads pay
+PARALLEL = 1 << 21  # multiply-adds from which threads pay
 AT_WORK = 16  # lines that have to fit beside those of the picks
 SPANS_NOTHING = 1e-12  # of the diagonal: a residual below it is the rounding of 0
 
@@ -52,7 +52,10 @@ class Factor:
         self.seen, self.start, self.room = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.int64)  # (n,) lines
         self.lines, self.top = np.zeros(1024), 0
         self.picks, self.pivots = np.empty(0, np.int64), np.empty(0)  # (k,)
-        self.picked = np.empty((0, 0), np.float32)  # (room, d) vectors of the picks, where vectors are dense
+        self.picked = np.empty(
+            (0, vectors.dimensions if isinstance(vectors, Vectors) else 0)
+        )  # (room, d) vectors of the picks, where vectors are dense
+        self.steps = vectors.dimensions if isinstance(vectors, Vectors) else 64  # multiply-adds of an entry
         self.value, self.evaluations, self.batch = 0.0, 0, 32
         for row in chosen:
             self.add(int(row))
@@ -68,6 +71,7 @@ class Factor:
 
     def add(self, row: int) -> None:
         rows, place = np.array([row]), len(self.picks)
+        forecast(place + 1, self.memory)
         self._bring_up(rows)
         gain = float(self._logs(rows)[0])
         self.value += gain
@@ -76,9 +80,7 @@ class Factor:
         self.pivots = np.append(self.pivots, np.sqrt(self.residual[row]) if np.isfinite(gain) else 0.0)
         if isinstance(self.vectors, Vectors):
             if place == len(self.picked):
-                self.picked = np.concatenate(
-                    [self.picked.reshape(-1, self.vectors.dimensions), np.empty((max(64, place), self.vectors.dimensions), np.float32)]
-                )
+                self.picked = np.concatenate([self.picked, np.empty((max(64, place), self.picked.shape[1]))])
             self.picked[place] = self.vectors.data[row]
 
     def _logs(self, rows: Rows) -> Gains:
@@ -86,8 +88,9 @@ class Factor:
         return np.where(alive, np.log(np.where(alive, self.residual[rows], 1.0)), -np.inf)
 
     def _at_once(self) -> int:
-        """How many lines may be at work together."""
-        return max(AT_WORK // 2, min(8192, self.memory // 4 // (8 * (len(self.picks) + 8))))
+        """How many lines may be at work together: each as it was and as it becomes, beside those of the picks."""
+        picks = len(self.picks)
+        return max(AT_WORK // 2, min(8192, (self.memory - 4 * picks * (picks + 1)) // (3 * 8 * (picks + 8))))
 
     def _bring_up(self, rows: Rows) -> None:
         """All picks into the lines of these rows. A pick's own line ends before its own pivot: it stays as it was when it was chosen."""
@@ -97,28 +100,31 @@ class Factor:
             return
         self._reserve(rows, len(picks))
         missed = int((len(picks) - self.seen[rows]).sum())
-        self._entries(rows)
+        self._entries(rows, missed * self.steps > PARALLEL)
         substitute = cholesky.substitute_together if missed * len(picks) > PARALLEL else cholesky.substitute
         substitute(rows, picks, self.pivots, self.seen, self.start, self.lines, self.residual)
 
-    def _entries(self, rows: Rows) -> None:
+    def _entries(self, rows: Rows, together: bool) -> None:
         rest = (self.picks, self.norms, self.scale, self.width, self.quality, self.seen, self.start, self.lines)
         if isinstance(self.vectors, Vectors):
-            cholesky.dense_entries(rows, self.vectors.data, self.picked, *rest)
+            dense = cholesky.dense_entries_together if together else cholesky.dense_entries
+            dense(rows, self.vectors.data, self.picked, *rest)
         else:
-            csr = self.vectors.data
-            cholesky.sparse_entries(rows, csr.indptr, csr.indices, csr.data, *rest)
+            assert isinstance(self.vectors, SparseVectors)
+            sparse, csr = cholesky.sparse_entries_together if together else cholesky.sparse_entries, self.vectors.data
+            sparse(rows, csr.indptr, csr.indices, csr.data, *rest)
 
     def _reserve(self, rows: Rows, need: int) -> None:
         """Room for `need` numbers in the line of each of these rows, and of the lines that are there."""
-        short = rows[self.room[rows] < need]
-        for wanted in (need + need // 4 + 8, need):
-            total = self.top + wanted * len(short)
-            if total <= len(self.lines) or self._grow(total):
-                break
-        else:
-            self._forget(rows, need * len(short), need)
-            wanted = need
+        short, wanted = rows[self.room[rows] < need], need + need // 2 + 8
+        if self.top + wanted * len(short) > len(self.lines):
+            live = int(self.seen[self.room > 0].sum())
+            if 2 * (live + wanted * len(rows)) <= len(self.lines):
+                short = rows
+                self._close_gaps()
+            elif not self._grow(self.top + wanted * len(short)):
+                short, wanted = rows, need
+                self._forget(rows, need * len(rows))
         self.top = cholesky.make_room(short, wanted, self.top, self.start, self.room, self.seen, self.lines)
 
     def _grow(self, total: int) -> bool:
@@ -129,24 +135,28 @@ class Factor:
         self.lines.resize(min(most, max(total, len(self.lines) + len(self.lines) // 2)), refcheck=False)
         return True
 
-    def _forget(self, working: Rows, wanted: int, picks: int) -> None:
-        """Closes the gaps, and forgets the lines least likely to be asked for again until half of what is not the picks' is free."""
+    def _forget(self, working: Rows, wanted: int) -> None:
+        """Forgets the lines least likely to be asked for again until half of what is not the picks' is free, and closes all gaps."""
         there = self.room > 0
         spared = np.zeros(len(there), bool)
         spared[self.picks], spared[working] = True, True
         bound = self.memory // 8 - wanted - int(self.seen[spared].sum())
-        if bound < 0:
-            forecast(max(picks, int(np.sqrt(self.memory / 4))), self.memory)
         others = np.flatnonzero(there & ~spared)
         others = others[np.argsort(-self.residual[others] / self.diagonal[others], kind="stable")]
-        kept = np.searchsorted(np.cumsum(self.seen[others]), bound // 2, side="right")
+        kept = np.searchsorted(np.cumsum(self.seen[others]), bound // 2, side="right") if bound > 0 else 0
         lost = others[kept:]
         self.seen[lost], self.room[lost], self.residual[lost] = 0, 0, self.diagonal[lost]
+        self._close_gaps()
+        if self.top + wanted > len(self.lines) and not self._grow(self.top + wanted):
+            raise MemoryForecast(
+                f"dpp with this kernel was asked for {plural(len(working), 'line')} of its factor at once, {size(8 * (self.top + wanted))} "
+                f"with what it holds, but the memory option leaves it {size(self.memory)}; raise --memory, or lower the budget."
+            )
+
+    def _close_gaps(self) -> None:
         order = np.flatnonzero(self.room > 0)
         order = order[np.argsort(self.start[order], kind="stable")]
         self.top = int(cholesky.close_gaps(order, self.start, self.room, self.seen, self.lines))
-        if self.top + wanted > len(self.lines) and not self._grow(self.top + wanted):
-            raise AssertionError("the lines that were to be forgotten did not make room")
 
 
 def squared_norms(vectors: Similarity) -> Gains:

@@ -1,0 +1,141 @@
+"""The two states of dpp: the same gains by every way through them, and within the memory that was forecast."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numba
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from selector.core import NO_ROWS, Ground, Problem
+from selector.engine import select
+from selector.errors import MemoryForecast
+from selector.features import SparseVectors, Vectors
+from selector.kernels import dual
+from selector.kernels.dual import Dual
+from selector.kernels.factor import Factor, factor_bytes, forecast
+from selector.limits import Count
+from selector.objectives.dpp import Dpp
+from selector.optimizers.greedy import greedy
+from selector.optimizers.lazy import lazy
+
+
+def ground(size: int, width: int, seed: int, memory: int = 1 << 30) -> Ground:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(size, width)) + 2 * rng.normal(size=(9, width))[rng.integers(0, 9, size)]
+    values = (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
+    thin = csr_array(np.where(np.abs(values) > 1 / np.sqrt(width), values, 0))
+    thin.sort_indices()
+    return Ground(size, {"dense": Vectors(values), "sparse": SparseVectors(thin)}, scores={"score": rng.random(size)}, memory=memory)
+
+
+def problem(pool: Ground, objective: Dpp, budget: int, kept=NO_ROWS) -> Problem:
+    kept = np.asarray(kept, np.int64)
+    return Problem(pool, objective, Count(budget), kept, np.setdiff1d(np.arange(pool.size), kept))
+
+
+@pytest.mark.parametrize("ridge", [1e-3, 1.0, 50.0])
+@pytest.mark.parametrize("chosen", [0, 90])
+def test_the_dual_is_the_definition_past_every_turn(ridge: float, chosen: int) -> None:
+    """More picks than dimensions; rows that missed none, few and many; before and after the matrix is made anew."""
+    pool, objective = ground(400, 40, 1), Dpp("dense", ridge=ridge, quality="score")
+    x = pool.vectors["dense"].data.astype(np.float64) * np.exp(0.5 * pool.scores["score"])[:, None]
+    picks, rng = list(range(chosen)), np.random.default_rng(0)
+    state = objective.start(pool, np.array(picks, np.int64))
+    assert isinstance(state, Dual)
+    for place in range(130):
+        asked = rng.choice(400, 5, replace=False)
+        inverse = np.linalg.inv(ridge * np.eye(40) + x[picks].T @ x[picks])
+        np.testing.assert_allclose(state.gains(asked), np.log1p(np.einsum("nd,de,ne->n", x[asked], inverse, x[asked])), rtol=1e-8)
+        state.add(chosen + place)
+        picks.append(chosen + place)
+    assert state.value == pytest.approx(np.linalg.slogdet(np.eye(40) + x[picks].T @ x[picks] / ridge)[1], rel=1e-10)
+    assert state.value == pytest.approx(objective.value(pool, np.array(picks)), rel=1e-10)
+
+
+def test_serial_and_parallel_loops_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, before = ground(600, 30, 2), numba.get_num_threads()
+    found = []
+    for work, threads in ((dual.PARALLEL, 1), (1, before), (1 << 60, before)):
+        monkeypatch.setattr(dual, "PARALLEL", work)
+        numba.set_num_threads(threads)
+        try:
+            found.append(select(problem(pool, Dpp("dense"), 200)))
+        finally:
+            numba.set_num_threads(before)
+    for outcome in found[1:]:
+        np.testing.assert_array_equal(outcome.rows, found[0].rows)
+        np.testing.assert_array_equal(outcome.gains, found[0].gains)
+
+
+@pytest.mark.parametrize("objective", [Dpp("dense"), Dpp("dense", kernel="rbf"), Dpp("sparse"), Dpp("sparse", kernel="rbf")], ids=str)
+def test_copies_have_equal_gains_and_zero_rows_a_stated_one(objective: Dpp) -> None:
+    pool = ground(50, 8, 3).take(np.tile(np.arange(50), 2))
+    pool.vectors["dense"].data[[10, 60]] = 0.0
+    sparse = pool.vectors["sparse"].data.toarray()
+    sparse[[10, 60]] = 0.0
+    pool.vectors["sparse"] = SparseVectors(csr_array(sparse))
+    state = objective.start(pool)
+    for row in (0, 3, 7, 60, 12):
+        gains = state.gains(np.arange(100))
+        np.testing.assert_array_equal(gains[:50], gains[50:])
+        state.add(row)
+    gains = state.gains(np.arange(100))
+    assert not np.isnan(gains).any()
+    if objective.kernel == "linear":
+        assert gains[10] == 0.0  # spans nothing, costs nothing: comes last
+        assert (np.delete(gains, [10, 60]) > 0).all()
+    else:
+        assert np.isneginf(gains[[50, 53, 57, 10, 62]]).all()
+        assert np.isfinite(gains[51])
+
+
+@pytest.mark.parametrize("objective", [Dpp("dense", kernel="rbf"), Dpp("sparse"), Dpp("sparse", kernel="rbf", quality="score")], ids=str)
+def test_a_factor_keeps_to_its_memory_and_the_rows_do_not_change(objective: Dpp) -> None:
+    pool, budget = ground(500, 12, 4), 120
+    roomy = select(problem(pool, objective, budget))
+    for memory in (1 << 21, 1 << 19, factor_bytes(budget)):
+        tight = replace(pool, memory=memory)
+        objective.forecast(tight, budget)
+        outcome = select(problem(tight, objective, budget))
+        np.testing.assert_array_equal(outcome.rows, roomy.rows)
+        np.testing.assert_allclose(outcome.gains, roomy.gains, rtol=1e-9)
+    state = objective.start(tight)
+    assert isinstance(state, Factor)
+    for row in outcome.rows:
+        state.gains(np.setdiff1d(np.arange(500), outcome.rows))
+        state.add(int(row))
+        assert state.lines.nbytes <= memory
+
+
+def test_what_does_not_fit_is_refused_with_what_would() -> None:
+    forecast(1000, factor_bytes(1000))
+    with pytest.raises(MemoryForecast, match=r"1,000 rows take 4 MiB but the memory option leaves it 4 MiB, enough for 999 rows"):
+        forecast(1000, factor_bytes(1000) - 1)
+    pool = ground(400, 12, 5, memory=40_000)
+    with pytest.raises(MemoryForecast, match="enough for"):
+        Dpp("dense", kernel="rbf").forecast(pool, 300)
+    with pytest.raises(MemoryForecast, match="enough for"):
+        select(problem(pool, Dpp("dense", kernel="rbf"), 300))
+    Dpp("dense").forecast(pool, 300)  # the dual does not grow with the picks
+    assert len(select(problem(pool, Dpp("dense"), 300)).rows) == 300
+
+
+@pytest.mark.parametrize(
+    "objective", [Dpp("dense"), Dpp("dense", ridge=1e-4), Dpp("dense", kernel="rbf"), Dpp("sparse", ridge=0.3)], ids=str
+)
+def test_lazy_is_greedy_far_beyond_the_rank(objective: Dpp) -> None:
+    asked = problem(ground(300, 10, 6), objective, 250 if objective.kernel == "linear" else 120, kept=[5, 9])
+    np.testing.assert_array_equal(select(asked, lazy).rows, select(asked, greedy).rows)
+
+
+def test_vectors_of_many_dimensions_take_the_factor() -> None:
+    pool = ground(60, 2100, 7)
+    state = Dpp("dense").start(pool)
+    assert isinstance(state, Factor)
+    for row in range(20):
+        state.add(row)
+    x = pool.vectors["dense"].data[:20].astype(np.float64)
+    assert state.value == pytest.approx(np.linalg.slogdet(np.eye(20) + x @ x.T)[1], rel=1e-10)
