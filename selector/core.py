@@ -161,6 +161,28 @@ class Thinning(State, Protocol):
         ...
 
 
+class Foresight(Protocol):
+    """What a state found when it looked ahead; it goes with the state from there on."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether more was picked than was looked ahead."""
+        ...
+
+    def ceilings(self) -> Gains:
+        """(n,) upper bounds on all present gains, +inf for rows that did not compete."""
+        ...
+
+
+@runtime_checkable
+class Foreseeing(Thinning, Protocol):
+    """A state that can look ahead for less than the gains of all candidates would cost."""
+
+    def foresee(self, candidates: Rows) -> Foresight:
+        """What follows if these rows compete; changes nothing."""
+        ...
+
+
 @runtime_checkable
 class Objective(Protocol):
     """What a subset is worth: a frozen dataclass of parameters. State is born from `start`."""
@@ -181,6 +203,15 @@ class Objective(Protocol):
 
     def value(self, ground: Ground, rows: Rows) -> float:
         """f(rows) at once, without growing it row by row: for references and checks."""
+        ...
+
+
+@runtime_checkable
+class Capped(Protocol):
+    """An objective whose value may be a lower bound of what is meant: the greedy bound then proves nothing."""
+
+    def cap(self, ground: Ground) -> float | None:
+        """What is meant is worth no more than this for any set of rows; None where the value is what is meant."""
         ...
 
 
@@ -275,6 +306,7 @@ class Finish:
     opening: Opening | None = None
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    upper_bound: float | None = None  # where the optimizer proves one itself: the state is then not asked for gains
 
 
 Optimizer = Callable[[Problem, np.random.Generator], Generator[Pick, None, Finish]]

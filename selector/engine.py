@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from selector.core import (
+    Capped,
     Finish,
     Gains,
     Objective,
@@ -52,8 +53,10 @@ def _select(problem: Problem, optimizer: Optimizer, seed: int, reference: bool, 
     bound, reason, random_value = None, _no_bound(problem), None
     if reason is None:
         progress("certificate", 0, 0)
-        bound = _upper_bound(problem, finish, rows)
-    if reference and isinstance(objective, Objective):
+        cap = objective.cap(problem.ground) if isinstance(objective, Capped) else None
+        known = finish.upper_bound if cap is None else max(cap, finish.state.value)
+        bound = _upper_bound(problem, finish, rows) if known is None else known
+    if reference and finish.upper_bound is None and isinstance(objective, Objective):
         random_value = objective.value(problem.ground, np.concatenate([problem.kept, random_rows(problem, seed)]))
     return Outcome(
         rows,

@@ -14,7 +14,7 @@ from selector.core import Block, Rows, Similarity, Types
 from selector.errors import InputError, UnusableRows, plural
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Vectors:
     """Dense rows (n, d) float32; similarity is the inner product, the cosine for unit rows. `facts` goes into the manifest.
 

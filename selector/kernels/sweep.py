@@ -49,7 +49,9 @@ def half_sweep(steps: NDArray[np.int16], step: float, codes: Codes, cover: NDArr
             products = mine.products.of(coded.codes[block], coded.codes[tile])
             longest = coded.lengths[tile].max()
             limits = (level[block] - coded.errors[block] * longest) / coded.steps[block]
-            few = _candidates(products, limits, coded.norms[block], coded.steps[tile], coded.errors[tile], start == first, mine.flags, *mine.found[:2])
+            few = _candidates(
+                products, limits, coded.norms[block], coded.steps[tile], coded.errors[tile], start == first, mine.flags, *mine.found[:2]
+            )
             few = _confirm(rows[block], rows[tile], least[block], few, *mine.found)
             lines, columns, exact = (one[:few].copy() for one in mine.found)
             parts.append((lines, columns + np.int32(start), exact))

@@ -6,13 +6,14 @@ from collections.abc import Generator
 
 import numpy as np
 
-from selector.core import Finish, Pick, Problem, Thinning
+from selector.core import Finish, Foreseeing, Pick, Problem, Thinning
 from selector.errors import RecipeError, unknown
 from selector.optimizers.opening import begin
 from selector.optimizers.racing import Race
 from selector.optimizers.sampled import first_picks
 
 MODES = ("auto", "exact", "fast")
+FAR = 8192  # rows from which looking ahead costs less than it saves
 LARGE = 50_000  # rows from which 'auto' is 'fast' where gains are dear
 
 
@@ -36,7 +37,8 @@ def lazy(problem: Problem, rng: np.random.Generator, *, mode: str = "auto") -> G
         sampled = np.fromiter(first_picks(problem, limit, worth, rng), np.int64)
         for row, gain in zip(sampled.tolist(), state.add_all(sampled).tolist(), strict=True):
             yield Pick(row, gain)
-    race = Race(state, limit, worth, np.setdiff1d(problem.candidates, sampled))
+    ahead = thinning and not fast and isinstance(state, Foreseeing) and problem.ground.size >= FAR and problem.limit.prices is None
+    race = Race(state, limit, worth, np.setdiff1d(problem.candidates, sampled), ahead)
     for row, gain in race.run():
         yield Pick(row, gain)
     bounds = race.queue.bounds

@@ -48,7 +48,7 @@ def proved(problem: Problem, rows: Rows, split: list[Rows], evaluations: int, no
     return Finish(
         AtLeast(low, evaluations),
         notes=(*notes, "the value is counted within the parts: f is at least this", *_estimates(problem, rows)),
-        upper_bound=max(low, high),  # type: ignore[call-arg]
+        upper_bound=max(low, high),
     )
 
 

@@ -6,24 +6,31 @@ from collections.abc import Generator
 
 import numpy as np
 
-from selector.core import Gains, LimitState, Opening, Rows, State
+from selector.core import Foreseeing, Foresight, Gains, LimitState, Opening, Rows, State
 from selector.kernels.queue import Queue
-from selector.ties import LOWEST
+from selector.ties import EXCLUDED, LOWEST
+
+NEVER = -1  # no set of so many rows: a bound that is nobody's gain
 
 
 class Race:
     """Candidates in a queue by upper bound: gains only fall, so an old gain is an upper bound (Minoux 1978).
 
     They are evaluated from the largest bound down, in batches that double until a fresh one wins under the tie rule. `worth` (n,) is
-    that of a unit of gain in each row.
+    that of a unit of gain in each row. With `ahead`, a state that can look ahead gives bounds instead of evaluating everybody at first.
     """
 
-    def __init__(self, state: State, limit: LimitState, worth: Gains, candidates: Rows) -> None:
+    def __init__(self, state: State, limit: LimitState, worth: Gains, candidates: Rows, ahead: bool = False) -> None:
         self.state, self.limit, self.worth = state, limit, worth
         self.queue, self.picked = Queue(len(worth)), 0
-        rows = candidates[limit.allows(candidates)]
-        self.opening = Opening(state.value, rows, state.gains(rows))
-        self.queue.update(rows, self.opening.gains * worth[rows], 0)
+        self.rows = candidates[limit.allows(candidates)]  # who competes; those who left since are known to the queue
+        self.sight: Foresight | None = None
+        if ahead:
+            gains = self._look_ahead()
+        else:
+            gains = state.gains(self.rows)
+            self.queue.update(self.rows, gains * worth[self.rows], 0)
+        self.opening = Opening(state.value, self.rows, gains)
 
     def run(self) -> Generator[tuple[int, float]]:
         """Row and gain of one pick after another, each added to the state and the limit, until the limit is full or nobody is left."""
@@ -34,14 +41,11 @@ class Race:
             bound = self.queue.bounds[row]
             gain = float(bound / self.worth[row]) if bound > LOWEST else float("-inf")
             self.state.add(row)
-            self.leave(row)
+            self.queue.exclude(self.limit.add(row))
+            self.queue.exclude(np.array([row]))
+            self.picked += 1
+            self._use_sight()
             yield row, gain
-
-    def leave(self, row: int) -> None:
-        """The row was added to the state: it counts in the limit and leaves the queue, with all that the limit refuses from now on."""
-        self.queue.exclude(self.limit.add(row))
-        self.queue.exclude(np.array([row]))
-        self.picked += 1
 
     def _winner(self) -> int:
         batch = self.state.batch
@@ -53,3 +57,23 @@ class Race:
             self.queue.update(rows, self.state.gains(rows) * self.worth[rows], self.picked)
             batch = min(2 * batch, len(self.worth))
 
+    def _look_ahead(self) -> Gains:
+        """Bounds from the state, for who still competes; returns those before the next pick."""
+        assert isinstance(self.state, Foreseeing)
+        self.sight = self.state.foresee(self.rows)
+        gains = self.sight.ceilings()[self.rows]
+        self.queue.update(self.rows, gains * self.worth[self.rows], NEVER)
+        return gains
+
+    def _use_sight(self) -> None:
+        if self.sight is None:
+            return
+        self.rows = self.rows[self.queue.bounds[self.rows] > EXCLUDED]
+        assert isinstance(self.state, Foreseeing)
+        if self.state.thinned or not len(self.rows):
+            self.sight = None
+        elif self.sight.ended:
+            self._look_ahead()
+        else:
+            keys = np.minimum(self.queue.bounds[self.rows], self.sight.ceilings()[self.rows] * self.worth[self.rows])
+            self.queue.update(self.rows, keys, NEVER)

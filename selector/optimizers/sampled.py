@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -31,7 +32,7 @@ def first_picks(problem: Problem, limit: LimitState, worth: Gains, rng: np.rando
     objective = problem.objective
     assert isinstance(objective, Objective)
     order, chosen, sizes = rng.permutation(problem.ground.size), problem.kept, levels(problem.ground.size)
-    for size, following in zip(sizes, sizes[1:], strict=False):
+    for size, following in itertools.pairwise(sizes):
         rows = np.union1d(order[:size], problem.kept)
         places = np.full(problem.ground.size, -1, np.int64)
         places[rows] = np.arange(len(rows))

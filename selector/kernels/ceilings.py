@@ -1,0 +1,103 @@
+"""Upper bounds on every candidate's gain before each of a run of picks, from one pass over all pairs.
+
+Given the coverage r_0 <= r_1 <= ... that each row would go through along the picks, a row adds max(0, s - r_k) to a candidate's gain
+from the pick that brought it to r_k until the pick that brings it to r_k+1. Few picks raise a row, so a pair costs few steps however
+many picks there are. Similarities are bounded by products of codes (kernels.codes); with the rows themselves as codes they are exact.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import local
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from selector.core import Gains, Progress, Rows
+from selector.kernels.codes import Codes, Products
+
+TALL, WIDE = 512, 256  # rows and candidates of a tile
+
+Levels = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]  # starts (n + 1,), then picks and the coverage from them on
+
+
+def levels(lines: NDArray[np.float32], before: NDArray[np.float32]) -> Levels:
+    """The coverage that each row goes through along picks with these `lines` (P, n) of similarities, from `before` (n,) on."""
+    cover, moments, rows, reached = before.copy(), [np.zeros(len(before), np.int32)], [np.arange(len(before))], [before]
+    for pick in range(len(lines) - 1):  # what the last pick brings counts for nobody before it
+        risen = np.flatnonzero(lines[pick] > cover)
+        cover[risen] = lines[pick, risen]
+        moments.append(np.full(len(risen), pick + 1, np.int32))
+        rows.append(risen)
+        reached.append(cover[risen])
+    row = np.concatenate(rows)
+    order = np.argsort(row, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(before)))])
+    return starts, np.concatenate(moments)[order], np.concatenate(reached)[order].astype(np.float32)
+
+
+def ceilings(codes: Codes, candidates: Rows, through: Levels, picks: int, weights: Gains, threads: int, progress: Progress) -> Gains:
+    """(picks, m) at least the gain of each candidate before each pick; the gain itself where the codes are the rows.
+
+    O(n m d) products, and per pair a step for each level of the row.
+    """
+    size, mine, exact = len(codes.steps), local(), codes.codes.dtype == np.float32
+    longest, heavy = codes.lengths.max(initial=0.0), weights if exact else (weights * (1 + 3e-7)).astype(np.float32)
+    kind = np.float64 if exact else np.float32
+
+    def block(place: int) -> Gains:
+        if not hasattr(mine, "products"):
+            mine.products = Products(codes, TALL, WIDE)
+        some = codes.take(candidates[place : place + WIDE])
+        totals = np.zeros((picks, len(some.steps)))
+        for first in range(0, size, TALL):
+            part = slice(first, min(size, first + TALL))
+            changes = np.zeros(totals.shape, kind)
+            products = mine.products.of(codes.codes[part], some.codes)
+            own = codes.steps[part], codes.norms[part], codes.errors[part] * longest, heavy[part]
+            _changes(products, first, *own, some.steps, some.errors, *through, changes)
+            totals += changes
+        np.cumsum(totals, axis=0, out=totals)
+        # float32 sums of at most 512 terms each, which add up to no more than twice the first total
+        return totals if exact else totals + 2 * TALL * 2.0**-24 * 1.5 * totals[0]
+
+    out, done = np.empty((picks, len(candidates))), 0
+    with ThreadPoolExecutor(threads) as pool:
+        for found in pool.map(block, range(0, len(candidates), WIDE)):
+            out[:, done : done + found.shape[1]] = found
+            done += found.shape[1]
+            progress("bounds", done, len(candidates))
+    return out
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
+def _changes(products, first, steps, norms, slack, weights, their_steps, their_errors, starts, moments, reached, changes):  # type: ignore[no-untyped-def]
+    """Adds to `changes` (picks, b) by how much each candidate's gain moves at each pick, for the rows of this tile (r, b)."""
+    width = products.shape[1]
+    bounds, before = np.empty(width, np.float32), np.empty(width, changes.dtype)
+    for row in range(products.shape[0]):
+        step, norm, more, own, weight = steps[row], norms[row], slack[row], products[row], weights[row]
+        for at in range(width):
+            bounds[at] = step * (np.float32(own[at]) * their_steps[at] + norm * their_errors[at]) + more
+        for place in range(starts[first + row], starts[first + row + 1]):
+            level, moved = reached[place], changes[moments[place]]
+            if place == starts[first + row]:
+                for at in range(width):
+                    rise = bounds[at] - level
+                    before[at] = weight * (rise if rise > 0 else np.float32(0))
+                    moved[at] += before[at]
+            else:
+                for at in range(width):
+                    rise = bounds[at] - level
+                    after = weight * (rise if rise > 0 else np.float32(0))
+                    moved[at] += after - before[at]
+                    before[at] = after
+
+
+def exact_codes(vectors: NDArray[Any]) -> Codes:
+    """Codes that are the rows themselves."""
+    from selector.kernels.codes import encode
+
+    return encode(vectors, integers=False)

@@ -1,0 +1,229 @@
+"""Every faster way to the same rows gives the same rows as the plain one: sweeps, codes, bounds from looking ahead, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selector.core import NO_ROWS, Ground, Problem
+from selector.engine import select
+from selector.features import Vectors, dense
+from selector.kernels import sweep
+from selector.kernels.ceilings import ceilings, exact_codes, levels
+from selector.kernels.codes import encode
+from selector.kernels.sketch import Sketch
+from selector.limits import Cost, Count
+from selector.objectives.facility_location import FacilityLocation
+from selector.optimizers import lazy as lazy_file
+from selector.optimizers.greedy import greedy
+from selector.optimizers.lazy import lazy
+from selector.optimizers.sampled import levels as sample_sizes
+
+KINDS = ("clusters", "copies", "adversarial", "integers", "zeros", "long and short")
+
+
+def rows_of(kind: str, size: int, width: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(size, width)) + 2 * rng.normal(size=(7, width))[rng.integers(0, 7, size)]
+    if kind == "copies":
+        values = values[rng.integers(0, max(1, size // 5), size)]
+    elif kind == "adversarial":  # all as good as alike: the last bits decide, and 8 bits see nothing
+        values = np.ones((size, width)) + 1e-3 * rng.normal(size=(size, width))
+    elif kind == "integers":
+        values = rng.integers(-2, 3, (size, width)).astype(float)
+    elif kind == "zeros":
+        values[rng.random(size) < 0.4] = 0
+    elif kind == "long and short":
+        values *= 10.0 ** rng.integers(-3, 2, size)[:, None]
+    return values
+
+
+def vectors(kind: str, size: int, width: int, seed: int) -> Vectors:
+    return dense(rows_of(kind, size, width, seed), unit=kind not in ("integers", "long and short"))
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    before = numba.get_num_threads()
+    numba.set_num_threads(count)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
+def problem(found: Vectors, budget: int, memory: int = 1 << 26, weights: np.ndarray | None = None) -> Problem:
+    ground = Ground(found.size, {"v": found}, weights=weights, memory=memory)
+    return Problem(ground, FacilityLocation("v"), Count(budget), NO_ROWS, np.arange(found.size))
+
+
+@settings(max_examples=60, deadline=None)
+@given(kind=st.sampled_from(KINDS), size=st.integers(2, 400), width=st.integers(1, 40), seed=st.integers(0, 10**6))
+def test_products_on_the_grid_are_exact_in_any_order(kind: str, size: int, width: int, seed: int) -> None:
+    data = vectors(kind, size, width, seed).data
+    wanted = data.astype(np.float64) @ data.T.astype(np.float64)
+    order = np.random.default_rng(seed).permutation(width)
+    for one in (data @ data.T, data[:, order] @ data[:, order].T, data[:1] @ data.T):
+        np.testing.assert_array_equal(one, wanted[: len(one)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(kind=st.sampled_from(KINDS), size=st.integers(2, 300), width=st.integers(1, 40), seed=st.integers(0, 10**6))
+def test_codes_bound_every_similarity(kind: str, size: int, width: int, seed: int) -> None:
+    data = vectors(kind, size, width, seed).data
+    codes = encode(data, integers=True)
+    products = codes.codes.astype(np.float64) @ codes.codes.T.astype(np.float64)
+    near = codes.steps * codes.norms
+    bounds = codes.steps[:, None] * codes.steps * products + codes.errors[:, None] * codes.lengths + near[:, None] * codes.errors
+    similarities = data.astype(np.float64) @ data.T.astype(np.float64)
+    assert (bounds >= similarities).all()
+    if kind == "clusters" and width > 8:
+        assert (bounds - similarities).max() < 0.05  # and it is a bound that says something
+
+
+@pytest.mark.parametrize("integers", [True, False])
+@pytest.mark.parametrize("count", [1, 2])
+@settings(max_examples=25, deadline=None)
+@given(kind=st.sampled_from(KINDS), size=st.integers(1, 700), picks=st.integers(0, 12), seed=st.integers(0, 10**6))
+def test_a_sweep_keeps_exactly_what_is_above_coverage(integers: bool, count: int, kind: str, size: int, picks: int, seed: int) -> None:
+    found = vectors(kind, size, 16, seed)
+    data = found.data
+    chosen = np.random.default_rng(seed).integers(0, size, picks)
+    cover = np.maximum(0, (data @ data[chosen].T).max(axis=1, initial=0.0)).astype(np.float32)
+    steps = np.rint(data / found.step).astype(np.int16)
+    starts, rows, similarities = sweep.half_sweep(steps, found.step, encode(data, integers), cover, count, lambda *_: None)
+    for candidate in range(size):
+        line = data @ data[candidate]
+        mine = slice(starts[candidate], starts[candidate + 1])
+        order = np.argsort(rows[mine])
+        np.testing.assert_array_equal(rows[mine][order], np.flatnonzero(line > cover))
+        np.testing.assert_array_equal(similarities[mine][order], line[line > cover])
+
+
+def test_a_sweep_of_many_tiles() -> None:
+    found = vectors("copies", 2600, 12, 3)
+    cover = np.maximum(0, (found.data @ found.data[:9].T).max(axis=1)).astype(np.float32)
+    steps = np.rint(found.data / found.step).astype(np.int16)
+    starts, rows, _ = sweep.half_sweep(steps, found.step, encode(found.data), cover, 2, lambda *_: None)
+    wanted = (found.data @ found.data.T) > cover  # a test may: the package never does
+    np.testing.assert_array_equal(np.diff(starts), wanted.sum(axis=1))
+    assert all(wanted[candidate, rows[starts[candidate] : starts[candidate + 1]]].all() for candidate in range(2600))
+
+
+@settings(max_examples=40, deadline=None)
+@given(kind=st.sampled_from(KINDS), size=st.integers(2, 700), picks=st.integers(1, 8), seed=st.integers(0, 10**6), heavy=st.booleans())
+def test_ceilings_are_never_below_the_gains(kind: str, size: int, picks: int, seed: int, heavy: bool) -> None:
+    found, rng = vectors(kind, size, 16, seed), np.random.default_rng(seed)
+    data, weights = found.data, rng.integers(0, 4, size).astype(float) if heavy else np.ones(size)
+    path, candidates = rng.integers(0, size, picks), np.flatnonzero(rng.random(size) < 0.7)
+    lines, before = data[path] @ data.T, np.zeros(size, np.float32)
+    through = levels(lines, before)
+    bounds = ceilings(encode(data, integers=True), candidates, through, picks, weights, 2, lambda *_: None)
+    exact = ceilings(exact_codes(data), candidates, through, picks, weights, 1, lambda *_: None)
+    cover = before.astype(np.float64)
+    for pick in range(picks):
+        gains = np.maximum(data[candidates].astype(float) @ data.T.astype(float) - cover, 0) @ weights
+        assert (bounds[pick] >= gains * (1 - 1e-12)).all()
+        np.testing.assert_allclose(exact[pick], gains, rtol=1e-12, atol=1e-9)
+        cover = np.maximum(cover, lines[pick])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count", [1, 2])
+def test_looking_ahead_changes_no_row_and_no_gain(kind: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = vectors(kind, 900, 24, 5)
+    for memory in (1 << 19, 1 << 22, 1 << 26):  # the sweep comes late, sooner, at the first look
+        asked = problem(found, 120, memory)
+        with threads(count):
+            plain = select(asked, partial(lazy, mode="exact"), reference=False)
+            monkeypatch.setattr(lazy_file, "FAR", 1)
+            ahead = select(asked, partial(lazy, mode="exact"), reference=False)
+            monkeypatch.undo()
+        np.testing.assert_array_equal(ahead.rows, plain.rows)
+        np.testing.assert_array_equal(ahead.gains, plain.gains)
+    np.testing.assert_array_equal(plain.rows, select(asked, greedy, reference=False).rows)
+
+
+@settings(max_examples=15, deadline=None)
+@given(kind=st.sampled_from(KINDS), size=st.integers(20, 260), seed=st.integers(0, 10**6), heavy=st.booleans(), keep=st.integers(0, 3))
+def test_looking_ahead_on_any_pool(kind: str, size: int, seed: int, heavy: bool, keep: int) -> None:
+    found, rng = vectors(kind, size, 8, seed), np.random.default_rng(seed)
+    kept = rng.choice(size, keep, replace=False)
+    ground = Ground(size, {"v": found}, weights=rng.integers(0, 4, size).astype(float) if heavy else None, memory=1 << 18)
+    asked = Problem(ground, FacilityLocation("v"), Count(15), np.sort(kept), np.setdiff1d(np.arange(size), kept))
+    far = lazy_file.FAR
+    try:
+        lazy_file.FAR = 1
+        ahead = select(asked, partial(lazy, mode="exact"), reference=False)
+    finally:
+        lazy_file.FAR = far
+    plain = select(asked, greedy, reference=False)
+    np.testing.assert_array_equal(ahead.rows, plain.rows)
+    np.testing.assert_allclose(ahead.gains, plain.gains, rtol=1e-12, atol=1e-12)
+
+
+def test_a_wrong_guess_costs_time_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = vectors("clusters", 900, 24, 6)
+    asked = problem(found, 60, 1 << 20)
+    plain = select(asked, partial(lazy, mode="exact"), reference=False)
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(lazy_file, "FAR", 1)
+    monkeypatch.setattr(Sketch, "gains", lambda self: rng.integers(0, 100, len(self.lines)))
+    monkeypatch.setattr("selector.kernels.foresight.SHORT", 3)
+    misled = select(asked, partial(lazy, mode="exact"), reference=False)
+    np.testing.assert_array_equal(misled.rows, plain.rows)
+    np.testing.assert_array_equal(misled.gains, plain.gains)
+
+
+def test_fast_says_so_and_is_as_good_as_exact() -> None:
+    asked = problem(vectors("clusters", 9000, 24, 1), 300)
+    exact = select(asked, partial(lazy, mode="exact"), reference=False)
+    fast = select(asked, partial(lazy, mode="fast"), reference=False, seed=3)
+    assert exact.facts == {"mode": "exact"}
+    assert fast.facts["mode"] == "fast"
+    assert 0 < fast.facts["sampled_picks"] < 100
+    assert len(set(fast.rows.tolist())) == 300
+    assert fast.value >= 0.999 * exact.value
+    assert fast.value == pytest.approx(FacilityLocation("v").value(asked.ground, fast.rows), rel=1e-12)
+    assert fast.upper_bound >= exact.value
+    assert select(asked, lazy, reference=False).facts["mode"] == "exact"  # 'auto' on a small pool
+
+
+@pytest.mark.parametrize("memory", [1 << 20, 1 << 27])
+@pytest.mark.parametrize("count", [1, 2])
+def test_fast_gives_the_same_rows_for_any_threads_and_memory(memory: int, count: int) -> None:
+    found = vectors("copies", 9000, 24, 2)
+    wanted = select(problem(found, 200), partial(lazy, mode="fast"), reference=False, seed=1).rows
+    with threads(count):
+        rows = select(problem(found, 200, memory), partial(lazy, mode="fast"), reference=False, seed=1).rows
+    np.testing.assert_array_equal(rows, wanted)
+
+
+def test_fast_goes_on_from_kept_rows() -> None:
+    """Law 6."""
+    found = vectors("clusters", 9000, 24, 2)
+    whole = select(problem(found, 200), partial(lazy, mode="fast"), reference=False).rows
+    for j in (5, 150):
+        kept = np.sort(whole[:j])
+        asked = Problem(problem(found, 1).ground, FacilityLocation("v"), Count(200 - j), kept, np.setdiff1d(np.arange(9000), kept))
+        np.testing.assert_array_equal(select(asked, partial(lazy, mode="fast"), reference=False).rows, whole[j:])
+
+
+def test_fast_keeps_to_prices() -> None:
+    found = vectors("clusters", 9000, 12, 4)
+    costs = np.random.default_rng(0).integers(1, 9, 9000).astype(float)
+    asked = Problem(problem(found, 1).ground, FacilityLocation("v"), Cost(costs, 300.0), NO_ROWS, np.arange(9000))
+    rows = select(asked, partial(lazy, mode="fast"), reference=False).rows
+    assert costs[rows].sum() <= 300
+
+
+def test_samples_grow_eightfold_up_to_the_pool() -> None:
+    assert sample_sizes(117_654) == [1838, 14_706, 117_654]
+    assert sample_sizes(5000) == [5000]
