@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
 
 from selector.core import Gains, Rows
 from selector.features import Vectors
 
+NEVER = -(1 << 40)  # picks seen by a row that was never evaluated
 PARALLEL = 1 << 21  # multiply-adds from which threads pay
 
 
@@ -25,7 +26,7 @@ class Dual:
         size, dimensions = vectors.size, vectors.dimensions
         self.data, self.weight = np.ascontiguousarray(vectors.data), quality**2  # (n, d), (n,) q^2
         self.gram = ridge * np.eye(dimensions)  # (d, d) r I + X^T Q^2 X of the picks up to `folded`
-        self.form, self.seen = np.empty(size), np.zeros(size, np.int64)  # (n,) x^T A x after the first `seen` picks
+        self.form, self.seen = np.empty(size), np.full(size, NEVER)  # (n,) x^T A x after the first `seen` picks
         self.directions = np.empty((64, dimensions))  # (room, d) w of each pick
         self.picks, self.folded, self.every = list[int](), 0, max(16, dimensions // 8)
         self.few = dimensions // 3  # missed picks up to which their directions cost less than an evaluation afresh
@@ -33,7 +34,7 @@ class Dual:
         for first in range(0, len(chosen), 8192):
             self._count(chosen[first : first + 8192])
         self._factor()
-        _evaluate_together(np.arange(size), self.data, self.half, self.form)
+        self._bring_up(np.arange(size))
         if len(chosen):
             self.value = -2.0 * float(np.log(np.diagonal(self.half)).sum()) - dimensions * float(np.log(ridge))
 
@@ -69,16 +70,15 @@ class Dual:
 
     def _bring_up(self, rows: Rows) -> None:
         picks, dimensions = len(self.picks), self.data.shape[1]
-        many = picks - self.seen[rows] > self.few
-        if many.any():
-            old = rows[many]
-            evaluate = _evaluate_together if len(old) * dimensions**2 > 2 * PARALLEL else _evaluate
-            evaluate(old, self.data, self.half, self.form)
-            self.seen[old] = self.folded
-        work = int((picks - self.seen[rows]).sum()) * dimensions
-        if work:
-            follow = _follow_together if work > PARALLEL else _follow
-            follow(rows, self.data, self.directions, picks, self.form, self.seen)
+        missed = picks - self.seen[rows]
+        many = missed > self.few
+        old, young = rows[many], rows[~many & (missed > 0)]
+        if len(old) + len(young) == 0:
+            return
+        self.seen[old] = self.folded
+        work = len(old) * dimensions**2 // 2 + int((picks - self.seen[young]).sum()) * dimensions
+        bring_up = _bring_up_together if work > PARALLEL else _bring_up_alone
+        bring_up(old, young, self.data, self.half, self.directions, picks, self.form, self.seen)
 
 
 def _lower_inverse(lower: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -125,18 +125,6 @@ def _evaluate_eight(first, rows, data, half, form):  # type: ignore[no-untyped-d
         form[rows[first + place]] = sums[place]
 
 
-@njit(cache=True)
-def _evaluate(rows, data, half, form):  # type: ignore[no-untyped-def]
-    for first in range(0, rows.size, 8):
-        _evaluate_eight(first, rows, data, half, form)
-
-
-@njit(cache=True, parallel=True)
-def _evaluate_together(rows, data, half, form):  # type: ignore[no-untyped-def]
-    for eight in prange(-(-rows.size // 8)):
-        _evaluate_eight(8 * eight, rows, data, half, form)
-
-
 @njit(cache=True, fastmath={"reassoc", "contract"})
 def _follow_row(row, data, directions, picks, form, seen):  # type: ignore[no-untyped-def]
     """Takes off the row's `form` what the picks since it was `seen` took."""
@@ -161,14 +149,31 @@ def _follow_row(row, data, directions, picks, form, seen):  # type: ignore[no-un
 
 
 @njit(cache=True)
-def _follow(rows, data, directions, picks, form, seen):  # type: ignore[no-untyped-def]
-    for row in rows:
-        if seen[row] < picks:
-            _follow_row(row, data, directions, picks, form, seen)
+def _bring_up_eight(task, old, young, data, half, directions, picks, form, seen):  # type: ignore[no-untyped-def]
+    """Eight rows of `old`, which are evaluated and then follow the picks since, or of `young`, which only follow."""
+    first = 8 * task
+    rows = old
+    if first < old.size:
+        _evaluate_eight(first, old, data, half, form)
+    else:
+        rows = young
+        first -= 8 * (-(-old.size // 8))
+    for position in range(first, min(first + 8, rows.size)):
+        if seen[rows[position]] < picks:
+            _follow_row(rows[position], data, directions, picks, form, seen)
+
+
+@njit(cache=True)
+def _bring_up_alone(old, young, data, half, directions, picks, form, seen):  # type: ignore[no-untyped-def]
+    for task in range(-(-old.size // 8) - (-young.size // 8)):
+        _bring_up_eight(task, old, young, data, half, directions, picks, form, seen)
 
 
 @njit(cache=True, parallel=True)
-def _follow_together(rows, data, directions, picks, form, seen):  # type: ignore[no-untyped-def]
-    for position in prange(rows.size):
-        if seen[rows[position]] < picks:
-            _follow_row(rows[position], data, directions, picks, form, seen)
+def _bring_up_together(old, young, data, half, directions, picks, form, seen):  # type: ignore[no-untyped-def]
+    tasks, threads = -(-old.size // 8) - (-young.size // 8), get_num_threads()
+    share = -(-tasks // threads)
+    for turn in prange(share * threads):
+        task = turn % share * threads + turn // share  # a thread's turns lie together; the dear tasks come first and are dealt out
+        if task < tasks:
+            _bring_up_eight(task, old, young, data, half, directions, picks, form, seen)

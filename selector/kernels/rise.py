@@ -99,6 +99,20 @@ def kept_left(kept, cover, candidates):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def compact(kept, cover):  # type: ignore[no-untyped-def]
+    """Leaves out, in place, what no longer counts; returns how many similarities are left."""
+    starts, rows, similarities = kept
+    at, begin = 0, 0
+    for candidate in range(starts.size - 1):
+        end = starts[candidate + 1]
+        for place in range(begin, end):
+            rows[at], similarities[at] = rows[place], similarities[place]
+            at += similarities[at] > cover[rows[at]]
+        begin, starts[candidate + 1] = end, at
+    return at
+
+
+@njit(cache=True)
 def raise_kept(candidate, kept, cover, weights):  # type: ignore[no-untyped-def]
     """Raises `cover` by the candidate's kept similarities; returns the weighted rise."""
     starts, rows, similarities = kept
@@ -177,30 +191,15 @@ def posting_line(candidate, index, sums, touched, line):  # type: ignore[no-unty
         sums[0, row] = 0.0
 
 
-@njit(cache=True, parallel=True)
-def posting_count(candidates, index, cover, sums, touched, counts):  # type: ignore[no-untyped-def]
-    """`counts` (m,): how many rows each candidate would raise."""
-    for position in prange(candidates.size):
-        worker = get_thread_id()
-        total = 0
-        for place in range(_walk(candidates[position], index, sums[worker], touched[worker])):
-            row = touched[worker, place]
-            if np.float32(sums[worker, row]) - cover[row] > 0:
-                total += 1
-            sums[worker, row] = 0.0
-        counts[position] = total
-
-
-@njit(cache=True, parallel=True)
-def posting_collect(candidates, index, cover, sums, touched, starts, rows, similarities):  # type: ignore[no-untyped-def]
-    """Writes the rows that each candidate would raise, and their similarities, from `starts` (m + 1,) on."""
-    for position in prange(candidates.size):
-        worker = get_thread_id()
-        at = starts[position]
-        for place in range(_walk(candidates[position], index, sums[worker], touched[worker])):
-            row = touched[worker, place]
-            if np.float32(sums[worker, row]) - cover[row] > 0:
-                rows[at] = row
-                similarities[at] = sums[worker, row]
-                at += 1
-            sums[worker, row] = 0.0
+@njit(cache=True, nogil=True)
+def posting_collect(candidates, index, cover, sums, touched, ends, rows, similarities):  # type: ignore[no-untyped-def]
+    """Writes the rows that each candidate would raise, and their similarities, one candidate after another up to its `ends` (m,)."""
+    at = 0
+    for position in range(candidates.size):
+        for place in range(_walk(candidates[position], index, sums, touched)):
+            row = touched[place]
+            rows[at] = row
+            similarities[at] = sums[row]
+            at += similarities[at] > cover[row]  # overwritten by the next one where it does not count
+            sums[row] = 0.0
+        ends[position] = at

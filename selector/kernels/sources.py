@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -24,6 +26,7 @@ Cover = NDArray[np.float32]  # (n,) similarity of each row to its nearest chosen
 
 MANY = 1024  # candidates; asking more than these is worth showing
 TILE = 2 << 20  # bytes of one thread's tile: about what its own cache holds
+WALKED = 4 << 20  # postings that one thread walks at a time
 SPAN = 8  # tiles that one thread takes at a time
 
 
@@ -138,7 +141,7 @@ class Postings:
         rows, postings = vectors.data, vectors.postings
         self.index = (rows.indptr, rows.indices, rows.data, postings.indptr, postings.indices, postings.data)
         self.size, self.batch = vectors.size, 4
-        self.dear, self.entry = False, 8
+        self.dear, self.entry = False, 16  # the parts and the whole are both held for a moment
         self.scratch = np.zeros((rise.threads(), self.size)), np.zeros((rise.threads(), self.size), np.int32)
 
     def cover(self, chosen: Rows, before: Cover, weights: Gains) -> tuple[Cover, Gains]:
@@ -160,19 +163,37 @@ class Postings:
         return line
 
     def left(self, cover: Cover) -> float:
-        return float(self._count(sampled(self.size), cover).mean())
+        sample = sampled(self.size)
+        return len(self._collect(sample, cover)[1]) / len(sample)
 
     def sweep(self, cover: Cover, progress: Progress) -> Kept:
-        starts = np.zeros(self.size + 1, np.int64)
-        np.cumsum(self._count(np.arange(self.size), cover), out=starts[1:])
+        columns, lengths = self.index[1], np.diff(self.index[3])
+        steps = np.concatenate([[0], np.cumsum(lengths[columns])])[self.index[0]]  # (n + 1,) of all walks up to each candidate
+        cuts = np.searchsorted(steps, np.arange(0, steps[-1], WALKED))
+        blocks = [np.arange(first, last) for first, last in itertools.pairwise([*cuts, self.size])]
+        starts, parts, done = np.zeros(self.size + 1, np.int64), list[Kept](), 0
+        with ThreadPoolExecutor(rise.threads()) as pool:
+            for part in pool.map(partial(self._collect, cover=cover), blocks):
+                starts[done + 1 : done + 1 + len(part[0])] = starts[done] + part[0]
+                parts.append(part)
+                done += len(part[0])
+                progress("sweep", done, self.size)
         rows, similarities = np.empty(int(starts[-1]), np.int32), np.empty(int(starts[-1]), np.float32)
-        rise.posting_collect(np.arange(self.size), self.index, cover, *self.scratch, starts, rows, similarities)
+        place = 0
+        while parts:  # freed as they are copied
+            _, some_rows, some = parts.pop(0)
+            rows[place : place + len(some)], similarities[place : place + len(some)] = some_rows, some
+            place += len(some)
         return starts, rows, similarities
 
-    def _count(self, candidates: Rows, cover: Cover) -> NDArray[np.int64]:
-        counts = np.zeros(len(candidates), np.int64)
-        rise.posting_count(candidates, self.index, cover, *self.scratch, counts)
-        return counts
+    def _collect(self, candidates: Rows, cover: Cover) -> Kept:
+        """Ends (m,) instead of starts, rows and similarities of these candidates."""
+        indptr, columns, _, heads, *_ = self.index
+        most = sum(int((heads[mine + 1] - heads[mine]).sum()) for mine in (columns[indptr[c] : indptr[c + 1]] for c in candidates))
+        ends, rows, similarities = np.empty(len(candidates), np.int64), np.empty(most + 1, np.int32), np.empty(most + 1, np.float32)
+        scratch = np.zeros(self.size), np.empty(self.size, np.int32)
+        rise.posting_collect(candidates, self.index, cover, *scratch, ends, rows, similarities)
+        return ends, rows[: ends[-1]].copy(), similarities[: ends[-1]].copy()
 
 
 def sampled(size: int) -> Rows:

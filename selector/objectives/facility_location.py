@@ -100,7 +100,7 @@ class _Covering:
         self.ground, self.source = ground, source
         self.weights = np.ones(ground.size) if ground.weights is None else ground.weights
         self.cover, self.value = np.zeros(ground.size, np.float32), 0.0
-        self.kept = kept
+        self.kept, self.shared = kept, kept is not None  # a graph serves other states too
         self.picks, self.next_look = 0, FIRST_LOOK
         self.evaluations, self.batch = 0, source.batch if kept is None else KEPT_BATCH
         self.add_all(chosen)
@@ -117,8 +117,7 @@ class _Covering:
         return rise.kept_left(self.kept, self.cover, sampled(self.ground.size))
 
     def gains(self, candidates: Rows) -> Gains:
-        if self.kept is None and self.picks >= self.next_look:
-            self._sweep_if_it_fits()
+        self._look_when_due()
         self.evaluations += len(candidates)
         if self.kept is None:
             return self.source.rises(candidates, self.cover, self.weights, self.ground.progress)
@@ -130,6 +129,7 @@ class _Covering:
         else:
             self.value += float(rise.raise_kept(row, self.kept, self.cover, self.weights))
         self.picks += 1
+        self._look_when_due()
 
     def add_all(self, rows: Rows) -> Gains:
         if self.kept is not None:
@@ -150,21 +150,30 @@ class _Covering:
             return source.rises(rows, cover, self.weights, ground.progress)
 
         def enough(share: float) -> bool:
-            return self._fits(share * ground.size)
+            return self._fits(1.1 * share * ground.size)
 
         given = source.vectors, candidates, self.cover, self.weights
-        return _Ahead(self, foresee(*given, rises, enough, ground.memory, source.threads, ground.progress), self.picks)
+        path = foresee(*given, rises, enough, ground.memory, source.threads, ground.progress)
+        self.next_look = self.picks + len(path.gains)
+        return _Ahead(self, path, self.picks)
 
     def _fits(self, left: float) -> bool:
         return 1.1 * left * self.ground.size * self.source.entry <= self.ground.memory
 
-    def _sweep_if_it_fits(self) -> None:
+    def _look_when_due(self) -> None:
+        """Sweeps where that fits by now; leaves out of an earlier sweep what no longer counts."""
+        if self.picks < self.next_look:
+            return
         self.next_look = 2 * self.picks
-        size = self.ground.size
+        if self.kept is not None:
+            if not self.shared:
+                left = rise.compact(self.kept, self.cover)
+                self.kept = self.kept[0], self.kept[1][:left], self.kept[2][:left]
+            return
         if not self._fits(self.left()):
             return
         self.kept, self.batch = self.source.sweep(self.cover, self.ground.progress), KEPT_BATCH
-        count = len(self.kept[1])
+        count, size = len(self.kept[1]), self.ground.size
         log.info("sweep after %d picks: %d similarities kept, %.2f %% of all pairs", self.picks, count, 100 * count / size**2)
 
 
