@@ -24,7 +24,7 @@ from selector.ties import first_best, threshold
 log = logging.getLogger(__name__)
 
 FAR_OFF = 0.5  # of the gain: bounds moved by more than that say nothing
-SAMPLE, SHORT, FIRST = 2048, 64, 16  # sampled rows; candidates on the short list; how many of them are asked before the others
+SAMPLE, SHORT, FIRST = 2048, 48, 12  # sampled rows; candidates on the short list; how many of them are asked before the others
 
 Cover = NDArray[np.float32]
 

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _GRAPHS: WeakKeyDictionary[Vectors, dict[tuple[int, int], Kept]] = WeakKeyDictionary()  # one for a start, a value and a random reference
 
+FORESEEN_BATCH = 8  # where bounds are close, few candidates have to be asked
 KEPT_BATCH = 4  # candidates worth asking at once where similarities are kept
 FIRST_LOOK = 8  # picks after which the similarities left are first estimated; then after every doubling
 
@@ -154,7 +155,7 @@ class _Covering:
 
         given = source.vectors, candidates, self.cover, self.weights
         path = foresee(*given, rises, enough, ground.memory, source.threads, ground.progress)
-        self.next_look = self.picks + len(path.gains)
+        self.next_look, self.batch = self.picks + len(path.gains), FORESEEN_BATCH
         return _Ahead(self, path, self.picks)
 
     def _fits(self, left: float) -> bool:
@@ -170,7 +171,7 @@ class _Covering:
                 left = rise.compact(self.kept, self.cover)
                 self.kept = self.kept[0], self.kept[1][:left], self.kept[2][:left]
             return
-        if not self._fits(self.left()):
+        if not self._fits(self.source.left(self.cover)):
             return
         self.kept, self.batch = self.source.sweep(self.cover, self.ground.progress), KEPT_BATCH
         count, size = len(self.kept[1]), self.ground.size
