@@ -25,7 +25,7 @@ from selector.pieces import readable
 
 EMBEDDED = "deepseek"
 _SHARD = 16_384  # texts kept in the store at once
-_BATCH = 512, 1_000_000  # texts, characters tokenized at once by one thread: bounds the memory of the library's own records
+_BATCH = 128, 250_000  # texts, characters tokenized at once by one thread: small, so that no thread waits long for the last one
 
 
 @dataclass(frozen=True)
