@@ -16,6 +16,7 @@ from selector.features import SparseVectors, Vectors
 from selector.kernels import dual
 from selector.kernels.dual import Dual
 from selector.kernels.factor import Factor, factor_bytes, forecast
+from selector.kernels.team import Team
 from selector.limits import Count
 from selector.objectives.dpp import Dpp
 from selector.optimizers.greedy import greedy
@@ -55,11 +56,11 @@ def test_the_dual_is_the_definition_past_every_turn(ridge: float, chosen: int) -
     assert state.value == pytest.approx(objective.value(pool, np.array(picks)), rel=1e-10)
 
 
-def test_serial_and_parallel_loops_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_share_of_the_work_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     pool, before = ground(600, 30, 2), numba.get_num_threads()
     found = []
-    for work, threads in ((dual.PARALLEL, 1), (1, before), (1 << 60, before)):
-        monkeypatch.setattr(dual, "PARALLEL", work)
+    for work, threads in ((dual.PART, 1), (1, before), (1000, 2), (1 << 60, before)):
+        monkeypatch.setattr(dual, "PART", work)
         numba.set_num_threads(threads)
         try:
             found.append(select(problem(pool, Dpp("dense"), 200)))
@@ -139,3 +140,14 @@ def test_vectors_of_many_dimensions_take_the_factor() -> None:
         state.add(row)
     x = pool.vectors["dense"].data[:20].astype(np.float64)
     assert state.value == pytest.approx(np.linalg.slogdet(np.eye(20) + x @ x.T)[1], rel=1e-10)
+
+
+def test_a_team_does_every_part_once_and_passes_errors_on() -> None:
+    done: list[int] = []
+    team = Team()
+    for count in (0, 1, 2, 500):
+        team.share(done.append, range(count))
+        assert sorted(done) == list(range(count))
+        done.clear()
+    with pytest.raises(ZeroDivisionError):
+        team.share(lambda part: 1 // part, [1, 2, 0, 3])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 FAST = {"reassoc", "contract"}
 
@@ -41,20 +41,20 @@ def entry(inner, left_norm, right_norm, scale, width):  # type: ignore[no-untype
     return scale * inner
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True)
 def dense_norms(data):  # type: ignore[no-untyped-def]
     """(n,) squared lengths, by the same sum as `dot`: a row and its copy are at distance 0."""
     norms = np.empty(data.shape[0])
-    for row in prange(norms.size):
+    for row in range(norms.size):
         norms[row] = dot(data[row], data[row])
     return norms
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True)
 def sparse_norms(indptr, columns, values):  # type: ignore[no-untyped-def]
     """(n,) squared lengths."""
     norms = np.empty(indptr.size - 1)
-    for row in prange(norms.size):
+    for row in range(norms.size):
         norms[row] = sparse_dot(row, row, indptr, columns, values)
     return norms
 
@@ -82,18 +82,11 @@ def _dense_row(row, data, picked, picks, norms, scale, width, quality, seen, sta
         place += together
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def dense_entries(rows, data, picked, picks, norms, scale, width, quality, seen, start, lines):  # type: ignore[no-untyped-def]
     """Writes q K q of each row with the picks since it was `seen` into its line; `picked` (room, d) holds the picks' vectors."""
     for row in rows:
         _dense_row(row, data, picked, picks, norms, scale, width, quality, seen, start, lines)
-
-
-@njit(cache=True, parallel=True)
-def dense_entries_together(rows, data, picked, picks, norms, scale, width, quality, seen, start, lines):  # type: ignore[no-untyped-def]
-    """`dense_entries` on all threads."""
-    for position in prange(rows.size):
-        _dense_row(rows[position], data, picked, picks, norms, scale, width, quality, seen, start, lines)
 
 
 @njit(cache=True)
@@ -104,18 +97,11 @@ def _sparse_row(row, indptr, columns, values, picks, norms, scale, width, qualit
         lines[start[row] + place] = quality[row] * value * quality[picks[place]]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def sparse_entries(rows, indptr, columns, values, picks, norms, scale, width, quality, seen, start, lines):  # type: ignore[no-untyped-def]
     """As `dense_entries`, for CSR rows."""
     for row in rows:
         _sparse_row(row, indptr, columns, values, picks, norms, scale, width, quality, seen, start, lines)
-
-
-@njit(cache=True, parallel=True)
-def sparse_entries_together(rows, indptr, columns, values, picks, norms, scale, width, quality, seen, start, lines):  # type: ignore[no-untyped-def]
-    """`sparse_entries` on all threads."""
-    for position in prange(rows.size):
-        _sparse_row(rows[position], indptr, columns, values, picks, norms, scale, width, quality, seen, start, lines)
 
 
 @njit(cache=True, fastmath=FAST)
@@ -151,18 +137,11 @@ def _substitute_row(row, picks, pivots, seen, start, lines, residual):  # type: 
     residual[row], seen[row] = max(left, 0.0), picks.size
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def substitute(rows, picks, pivots, seen, start, lines, residual):  # type: ignore[no-untyped-def]
     """Turns the entries since `seen` into the row's line of the factor (Chen et al. 2018, eq. 8); a pivot of 0 spans nothing."""
     for row in rows:
         _substitute_row(row, picks, pivots, seen, start, lines, residual)
-
-
-@njit(cache=True, parallel=True)
-def substitute_together(rows, picks, pivots, seen, start, lines, residual):  # type: ignore[no-untyped-def]
-    """`substitute` on all threads."""
-    for position in prange(rows.size):
-        _substitute_row(rows[position], picks, pivots, seen, start, lines, residual)
 
 
 @njit(cache=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from selector.core import Gains, Rows
 from selector.features import Vectors
+from selector.kernels.team import Team
 
 NEVER = -(1 << 40)  # picks seen by a row that was never evaluated
-PARALLEL = 1 << 21  # multiply-adds from which threads pay
+PART = 1 << 20  # multiply-adds that one thread takes at a time
 
 
 class Dual:
@@ -28,6 +29,7 @@ class Dual:
         self.gram = ridge * np.eye(dimensions)  # (d, d) r I + X^T Q^2 X of the picks up to `folded`
         self.form, self.seen = np.empty(size), np.full(size, NEVER)  # (n,) x^T A x after the first `seen` picks
         self.directions = np.empty((64, dimensions))  # (room, d) w of each pick
+        self.team = Team()
         self.picks, self.folded, self.every = list[int](), 0, max(16, dimensions // 8)
         self.few = dimensions // 3  # missed picks up to which their directions cost less than an evaluation afresh
         self.value, self.evaluations, self.batch = 0.0, 0, 64
@@ -77,8 +79,21 @@ class Dual:
             return
         self.seen[old] = self.folded
         work = len(old) * dimensions**2 // 2 + int((picks - self.seen[young]).sum()) * dimensions
-        bring_up = _bring_up_together if work > PARALLEL else _bring_up_alone
-        bring_up(old, young, self.data, self.half, self.directions, picks, self.form, self.seen)
+        if work < 2 * PART:
+            self._evaluate(old)
+            self._follow(young)
+            return
+        at_once = max(8, PART * (len(old) + len(young)) // work // 8 * 8)
+        parts = [(self._evaluate, old[first : first + at_once]) for first in range(0, len(old), at_once)]
+        parts += [(self._follow, young[first : first + at_once]) for first in range(0, len(young), at_once)]
+        self.team.share(lambda part: part[0](part[1]), parts)
+
+    def _evaluate(self, rows: Rows) -> None:
+        evaluate(rows, self.data, self.half, self.form)
+        self._follow(rows)
+
+    def _follow(self, rows: Rows) -> None:
+        follow(rows, self.data, self.directions, len(self.picks), self.form, self.seen)
 
 
 def _lower_inverse(lower: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -125,6 +140,13 @@ def _evaluate_eight(first, rows, data, half, form):  # type: ignore[no-untyped-d
         form[rows[first + place]] = sums[place]
 
 
+@njit(cache=True, nogil=True)
+def evaluate(rows, data, half, form):  # type: ignore[no-untyped-def]
+    """`form` = x^T A x of these rows."""
+    for first in range(0, rows.size, 8):
+        _evaluate_eight(first, rows, data, half, form)
+
+
 @njit(cache=True, fastmath={"reassoc", "contract"})
 def _follow_row(row, data, directions, picks, form, seen):  # type: ignore[no-untyped-def]
     """Takes off the row's `form` what the picks since it was `seen` took."""
@@ -148,32 +170,9 @@ def _follow_row(row, data, directions, picks, form, seen):  # type: ignore[no-un
     form[row], seen[row] = max(value, 0.0), picks
 
 
-@njit(cache=True)
-def _bring_up_eight(task, old, young, data, half, directions, picks, form, seen):  # type: ignore[no-untyped-def]
-    """Eight rows of `old`, which are evaluated and then follow the picks since, or of `young`, which only follow."""
-    first = 8 * task
-    rows = old
-    if first < old.size:
-        _evaluate_eight(first, old, data, half, form)
-    else:
-        rows = young
-        first -= 8 * (-(-old.size // 8))
-    for position in range(first, min(first + 8, rows.size)):
-        if seen[rows[position]] < picks:
-            _follow_row(rows[position], data, directions, picks, form, seen)
-
-
-@njit(cache=True)
-def _bring_up_alone(old, young, data, half, directions, picks, form, seen):  # type: ignore[no-untyped-def]
-    for task in range(-(-old.size // 8) - (-young.size // 8)):
-        _bring_up_eight(task, old, young, data, half, directions, picks, form, seen)
-
-
-@njit(cache=True, parallel=True)
-def _bring_up_together(old, young, data, half, directions, picks, form, seen):  # type: ignore[no-untyped-def]
-    tasks, threads = -(-old.size // 8) - (-young.size // 8), get_num_threads()
-    share = -(-tasks // threads)
-    for turn in prange(share * threads):
-        task = turn % share * threads + turn // share  # a thread's turns lie together; the dear tasks come first and are dealt out
-        if task < tasks:
-            _bring_up_eight(task, old, young, data, half, directions, picks, form, seen)
+@njit(cache=True, nogil=True)
+def follow(rows, data, directions, picks, form, seen):  # type: ignore[no-untyped-def]
+    """Brings `form` up to the last pick."""
+    for row in rows:
+        if seen[row] < picks:
+            _follow_row(row, data, directions, picks, form, seen)

@@ -8,8 +8,9 @@ from selector.core import Gains, Ground, Rows, Similarity
 from selector.errors import MemoryForecast, plural, size
 from selector.features import SparseVectors, Vectors
 from selector.kernels import cholesky
+from selector.kernels.team import Team
 
-PARALLEL = 1 << 21  # multiply-adds from which threads pay
+PART = 1 << 21  # multiply-adds that one thread takes at a time
 AT_WORK = 16  # lines that have to fit beside those of the picks
 SPANS_NOTHING = 1e-12  # of the diagonal: a residual below it is the rounding of 0
 
@@ -56,6 +57,7 @@ class Factor:
             (0, vectors.dimensions if isinstance(vectors, Vectors) else 0)
         )  # (room, d) vectors of the picks, where vectors are dense
         self.steps = vectors.dimensions if isinstance(vectors, Vectors) else 64  # multiply-adds of an entry
+        self.team = Team()
         self.value, self.evaluations, self.batch = 0.0, 0, 32
         for row in chosen:
             self.add(int(row))
@@ -99,20 +101,19 @@ class Factor:
         if not len(rows):
             return
         self._reserve(rows, len(picks))
-        missed = int((len(picks) - self.seen[rows]).sum())
-        self._entries(rows, missed * self.steps > PARALLEL)
-        substitute = cholesky.substitute_together if missed * len(picks) > PARALLEL else cholesky.substitute
-        substitute(rows, picks, self.pivots, self.seen, self.start, self.lines, self.residual)
+        work = int((len(picks) - self.seen[rows]).sum()) * (len(picks) + self.steps)
+        parts = max(1, min(len(rows), work // PART))
+        self.team.share(self._extend, np.array_split(rows, parts) if parts > 1 else [rows])
 
-    def _entries(self, rows: Rows, together: bool) -> None:
+    def _extend(self, rows: Rows) -> None:
         rest = (self.picks, self.norms, self.scale, self.width, self.quality, self.seen, self.start, self.lines)
         if isinstance(self.vectors, Vectors):
-            dense = cholesky.dense_entries_together if together else cholesky.dense_entries
-            dense(rows, self.vectors.data, self.picked, *rest)
+            cholesky.dense_entries(rows, self.vectors.data, self.picked, *rest)
         else:
             assert isinstance(self.vectors, SparseVectors)
-            sparse, csr = cholesky.sparse_entries_together if together else cholesky.sparse_entries, self.vectors.data
-            sparse(rows, csr.indptr, csr.indices, csr.data, *rest)
+            csr = self.vectors.data
+            cholesky.sparse_entries(rows, csr.indptr, csr.indices, csr.data, *rest)
+        cholesky.substitute(rows, self.picks, self.pivots, self.seen, self.start, self.lines, self.residual)
 
     def _reserve(self, rows: Rows, need: int) -> None:
         """Room for `need` numbers in the line of each of these rows, and of the lines that are there."""

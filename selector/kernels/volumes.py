@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from selector.core import Gains, Progress, Rows, quiet
 from selector.errors import BudgetError, plural
+from selector.kernels.team import Team
 
 Matrix = NDArray[np.float64]
 
-PARALLEL = 1 << 21  # numbers to read from which threads pay
 CHUNK = 8192  # rows of one matrix product
 RANK = 1e-12  # of the largest eigenvalue: anything below is rounding
 
@@ -85,16 +86,20 @@ class Volume:
             chances[some] = np.where(self.open[some], np.einsum("nk,nk->n", part, part), 0.0)
         least = RANK * chances  # below it a row is a copy of what was drawn
         basis, rows = np.empty((k, k)), np.empty(k, np.int64)
-        lower = take_off_together if self.data.size > PARALLEL else take_off
+        team, parts = Team(), [slice(first, first + CHUNK) for first in range(0, len(chances), CHUNK)]
         for place in range(k):
             ends = np.cumsum(chances)
             row = int(np.searchsorted(ends, rng.random() * ends[-1], side="right"))
             own = outside((self.data[row].astype(np.float64) @ frame) * self.quality[row], basis[:place])
             basis[place], rows[place] = own / np.linalg.norm(own), row
-            lower(self.data, self.quality, frame @ basis[place], chances, least)
+            direction = frame @ basis[place]
+            team.share(partial(self._take_off, direction, chances, least), parts)
             chances[row] = 0.0
             progress("draws", place + 1, k)
         return rows
+
+    def _take_off(self, direction: Matrix, chances: Matrix, least: Matrix, part: slice) -> None:
+        take_off(self.data[part], self.quality[part], direction, chances[part], least[part])
 
     def gains(self, rows: Rows) -> Gains:
         """(k,) log squared distance of each row to the span of the kept rows and of the rows before it; their sum is a log determinant."""
@@ -145,17 +150,9 @@ def _left(row, data, quality, direction, chances, least):  # type: ignore[no-unt
     return left if left > least[row] else 0.0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def take_off(data, quality, direction, chances, least):  # type: ignore[no-untyped-def]
     """`chances` (n,) less the squared part of each row along `direction` (d,); what falls to rounding is 0, never below."""
     for row in range(chances.size):
-        if chances[row] > 0.0:
-            chances[row] = _left(row, data, quality, direction, chances, least)
-
-
-@njit(cache=True, parallel=True)
-def take_off_together(data, quality, direction, chances, least):  # type: ignore[no-untyped-def]
-    """`take_off` on all threads."""
-    for row in prange(chances.size):
         if chances[row] > 0.0:
             chances[row] = _left(row, data, quality, direction, chances, least)
