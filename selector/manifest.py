@@ -109,6 +109,7 @@ def _objective(recipe: Recipe, outcome: Outcome, assembled: Assembly) -> dict[st
         "no_bound_because": outcome.no_bound_because,
         "random_value": finite(outcome.random_value),
         "optimizer": None if isinstance(objective, Procedure) else recipe.select.optimizer,
+        "optimizer_facts": dict(outcome.facts),
         "evaluations": outcome.evaluations,
     }
 
