@@ -64,7 +64,7 @@ def test_unit_rows_in_the_order_of_the_texts(name):
     strings = [line.format(i) for i in range(5) for line in TOPICS]
     found = Macro(encoder=name).vectors(texts(strings), ROOM)
     assert found.size == 20
-    np.testing.assert_allclose(np.linalg.norm(found.data, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(found.data, axis=1), 1, atol=2e-3)  # on the grid of features.dense
     assert found.facts["encoder"] == name
     assert found.facts["precision"] == encoders.load(name).precision
     assert found.facts["texts_cut"] == found.facts["zero_rows"] == 0
@@ -152,14 +152,14 @@ def test_vectors_of_ones_own_in_every_list_type(kind):
     rows = [[[np.float16(x) for x in row] for row in part] if "half" in str(kind) else part for part in parts]
     chunks = pa.chunked_array([pa.array(part, kind) for part in rows])
     found = Macro(encoder="column:v").vectors(texts(list("abc"), v=chunks), ROOM)
-    np.testing.assert_allclose(found.data, [[0.6, 0.8], [0, 1], [1, 0]], atol=1e-6)
+    np.testing.assert_allclose(found.data, [[0.6, 0.8], [0, 1], [1, 0]], atol=3e-4)
 
 
 def test_a_sliced_column_reads_its_own_rows():
     for kind in (pa.list_(pa.float32()), pa.list_(pa.float32(), 2)):
         array = pa.array([[9, 9], [3, 4], [0, 1]], kind)[1:]
         found = Macro(encoder="column:v").vectors(texts(["a", "b"], v=pa.chunked_array([array])), ROOM)
-        np.testing.assert_allclose(found.data, [[0.6, 0.8], [0, 1]], atol=1e-6)
+        np.testing.assert_allclose(found.data, [[0.6, 0.8], [0, 1]], atol=3e-4)
 
 
 @pytest.mark.parametrize(
