@@ -3,7 +3,8 @@
     python scripts/bench_encoding.py POOL [--encoder all-MiniLM-L6-v2] [--rows 8192] [--side instruction] [--repeats 3] [--threads 0]
 
 POOL is anything `selector select` reads. Vectors are made of a seeded sample of --rows rows (0: all), in shards as the layer macro asks
-for them, nothing kept; tokens of all rows of both sides. Loading of models is not counted.
+for them, nothing kept; tokens of all rows of both sides. Loading of models is not counted. `cores had` is
+processor time by wall time: well below the threads asked for means that other work ran beside it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def main() -> None:
     sample = np.sort(np.random.default_rng(0).choice(len(pool), count, replace=False))
     versions = ", ".join(f"{name} {__import__(name).__version__}" for name in ("torch", "transformers", "tokenizers"))
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {asked.threads or 'all'} threads; {versions}\n")
-    print("| what | texts | seconds | texts/s | all runs s |")
+    print("| what | texts | seconds | texts/s | all runs s (cores had) |")
     print("| --- | ---: | ---: | ---: | --- |")
     for name in asked.encoder or ["all-MiniLM-L6-v2", "static"]:
         encoder = encoders.load(name)
@@ -63,13 +64,14 @@ def embed(encoder: encoders.Encoder, texts: list[str], room: Room) -> None:
 
 
 def line(name: str, texts: int, repeats: int, work: Callable[[], object]) -> str:
-    runs = []
+    runs, busy = [], []
     for _ in range(repeats):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         work()
         runs.append(time.perf_counter() - began)
-    middle = statistics.median(runs)
-    return f"| {name} | {texts:,} | {middle:.2f} | {texts / middle:,.0f} | {', '.join(f'{run:.2f}' for run in runs)} |"
+        busy.append((time.process_time() - used) / runs[-1])
+    middle, shown = statistics.median(runs), ", ".join(f"{run:.2f} ({cores:.1f})" for run, cores in zip(runs, busy, strict=True))
+    return f"| {name} | {texts:,} | {middle:.2f} | {texts / middle:,.0f} | {shown} |"
 
 
 if __name__ == "__main__":
