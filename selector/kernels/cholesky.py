@@ -65,15 +65,17 @@ def _dense_row(row, data, picked, picks, norms, scale, width, quality, seen, sta
     while place < picks.size:
         together = 4 if place + 4 <= picks.size else 1
         first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+        one = picked[place]
         if together == 4:
+            two, three, four = picked[place + 1], picked[place + 2], picked[place + 3]
             for column in range(own.size):
-                first += own[column] * picked[place, column]
-                second += own[column] * picked[place + 1, column]
-                third += own[column] * picked[place + 2, column]
-                fourth += own[column] * picked[place + 3, column]
+                first += own[column] * one[column]
+                second += own[column] * two[column]
+                third += own[column] * three[column]
+                fourth += own[column] * four[column]
         else:
             for column in range(own.size):
-                first += own[column] * picked[place, column]
+                first += own[column] * one[column]
         inner = (first, second, third, fourth)
         for step in range(together):
             pick = picks[place + step]
@@ -110,20 +112,21 @@ def _substitute_row(row, picks, pivots, seen, start, lines, residual):  # type: 
     while place < picks.size:
         together = min(4, picks.size - place)
         first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+        # Slices, since an index that might be negative keeps the compiler from vectors.
+        mine, a = lines[own : own + place], start[picks[place]]
+        one = lines[a : a + place]
         if together == 4:
-            a, b = start[picks[place]], start[picks[place + 1]]
-            c, d = start[picks[place + 2]], start[picks[place + 3]]
-            for before in range(place):
-                mine = lines[own + before]
-                first += mine * lines[a + before]
-                second += mine * lines[b + before]
-                third += mine * lines[c + before]
-                fourth += mine * lines[d + before]
+            b, c, d = start[picks[place + 1]], start[picks[place + 2]], start[picks[place + 3]]
+            two, three, four = lines[b : b + place], lines[c : c + place], lines[d : d + place]
+            for before in range(mine.size):
+                first += mine[before] * one[before]
+                second += mine[before] * two[before]
+                third += mine[before] * three[before]
+                fourth += mine[before] * four[before]
         else:
             together = 1
-            a = start[picks[place]]
-            for before in range(place):
-                first += lines[own + before] * lines[a + before]
+            for before in range(mine.size):
+                first += mine[before] * one[before]
         sums = (first, second, third, fourth)
         for step in range(together):
             at = place + step

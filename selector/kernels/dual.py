@@ -154,11 +154,12 @@ def _follow_row(row, data, directions, picks, form, seen):  # type: ignore[no-un
     value, at = form[row], seen[row]
     while at + 4 <= picks:
         first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+        one, two, three, four = directions[at], directions[at + 1], directions[at + 2], directions[at + 3]
         for place in range(own.size):
-            first += own[place] * directions[at, place]
-            second += own[place] * directions[at + 1, place]
-            third += own[place] * directions[at + 2, place]
-            fourth += own[place] * directions[at + 3, place]
+            first += own[place] * one[place]
+            second += own[place] * two[place]
+            third += own[place] * three[place]
+            fourth += own[place] * four[place]
         value -= first * first + second * second + third * third + fourth * fourth
         at += 4
     while at < picks:
