@@ -13,15 +13,16 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import psutil
 from scipy import sparse as scipy_sparse
 
 from selector.core import NO_ROWS, Ground, Problem, Types
@@ -81,19 +82,29 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     pool = ground(asked, objective.needs[0].name)
     few = pool.take(np.arange(min(300, pool.size)))
     select(Problem(few, objective, Count(min(budget, 60)), NO_ROWS, np.arange(few.size)), reference=False)
-    before, seconds = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, list[float]()
+    own, seconds, done = psutil.Process(), list[float](), threading.Event()
+    before = peak = own.memory_info().rss
+
+    def watch() -> None:  # the high water of the process would be that of making the features
+        nonlocal peak
+        while not done.wait(0.02):
+            peak = max(peak, own.memory_info().rss)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
     for _ in range(asked.repeats):
         problem = Problem(pool, objective, Count(min(budget, pool.size)), NO_ROWS, np.arange(pool.size))
         start = time.perf_counter()
         outcome = select(problem, reference=False)
         seconds.append(time.perf_counter() - start)
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+    done.set()
+    watching.join()
     return {
         "rows": pool.size,
         "picks": len(outcome.rows),
         "seconds": statistics.median(seconds),
         "evaluations": outcome.evaluations,
-        "peak": peak,
+        "peak": (peak - before) >> 20,
         "value": outcome.value,
     }
 
