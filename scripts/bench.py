@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -212,6 +212,16 @@ def value(vectors: np.ndarray, rows: np.ndarray) -> float:
         nearest = (vectors[first : first + step] @ chosen.T).max(axis=1)
         total += float(np.maximum(nearest, 0).sum(dtype=np.float64))
     return total
+
+
+def publish(lines: Iterable[str], output: Path | None) -> None:
+    """Prints each line as it comes; all of them into `output` at the end."""
+    text = []
+    for line in lines:
+        print(line, flush=True)
+        text.append(line)
+    if output:
+        output.write_text("\n".join(text) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -56,12 +56,7 @@ def main() -> None:
     parser.add_argument("--ways", default="", help="regular expression of the ways to run")
     parser.add_argument("--output", type=Path)
     asked = parser.parse_args()
-    text: list[str] = []
-    for line in page(asked):
-        print(line, flush=True)
-        text.append(line)
-    if asked.output:
-        asked.output.write_text("\n".join(text) + "\n", encoding="utf-8")
+    bench.publish(page(asked), asked.output)
 
 
 def page(asked: argparse.Namespace) -> Iterator[str]:

@@ -38,12 +38,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where generated vectors are written (default: a temporary folder)")
     parser.add_argument("--output", type=Path)
     asked = parser.parse_args()
-    text: list[str] = []
-    for line in page(asked):
-        print(line, flush=True)
-        text.append(line)
-    if asked.output:
-        asked.output.write_text("\n".join(text) + "\n", encoding="utf-8")
+    bench.publish(page(asked), asked.output)
 
 
 def page(asked: argparse.Namespace) -> Iterator[str]:

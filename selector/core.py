@@ -179,7 +179,7 @@ class Foreseeing(Thinning, Protocol):
     """A state that can look ahead for less than the gains of all candidates would cost."""
 
     def foresee(self, candidates: Rows) -> Foresight:
-        """What follows if these rows compete; changes nothing."""
+        """What follows if these rows compete; changes no value and no gain."""
         ...
 
 

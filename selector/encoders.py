@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from selector import processor
 from selector.core import Room
 from selector.errors import InputError, unknown
 from selector.sentence_encoder import SentenceEncoder
@@ -107,10 +108,7 @@ def _on_hub(name: str) -> tuple[str, str, bool]:
 
 def _has_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 natively; asked without loading torch."""
-    try:
-        return "avx512_bf16" in Path("/proc/cpuinfo").read_text()
-    except OSError:  # not Linux
-        return False
+    return "avx512_bf16" in processor.flags()
 
 
 def _content(folder: Path) -> str:

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from selector.core import NO_ROWS, Ground, Problem
 from selector.engine import select
-from selector.features import Vectors, dense
+from selector.features import Vectors, dense, sparse
 from selector.kernels import sweep
-from selector.kernels.ceilings import ceilings, exact_codes, levels
+from selector.kernels.ceilings import ceilings, levels
 from selector.kernels.codes import encode
 from selector.kernels.sketch import Sketch
+from selector.kernels.sources import Postings
 from selector.limits import Cost, Count
 from selector.objectives.facility_location import FacilityLocation
 from selector.optimizers import lazy as lazy_file
@@ -126,7 +127,7 @@ def test_ceilings_are_never_below_the_gains(kind: str, size: int, picks: int, se
     lines, before = data[path] @ data.T, np.zeros(size, np.float32)
     through = levels(lines, before)
     bounds = ceilings(encode(data, integers=True), candidates, through, picks, weights, 2, lambda *_: None)
-    exact = ceilings(exact_codes(data), candidates, through, picks, weights, 1, lambda *_: None)
+    exact = ceilings(encode(data, integers=False), candidates, through, picks, weights, 1, lambda *_: None)
     cover = before.astype(np.float64)
     for pick in range(picks):
         gains = np.maximum(data[candidates].astype(float) @ data.T.astype(float) - cover, 0) @ weights
@@ -227,3 +228,35 @@ def test_fast_keeps_to_prices() -> None:
 def test_samples_grow_eightfold_up_to_the_pool() -> None:
     assert sample_sizes(117_654) == [1838, 14_706, 117_654]
     assert sample_sizes(5000) == [5000]
+
+
+def test_sweeps_leave_torch_its_threads() -> None:
+    """An encoder that comes after a selection in the same program must not be left with one core."""
+    import torch
+
+    before, found = torch.get_num_threads(), vectors("clusters", 700, 16, 1)
+    cover, steps = np.zeros(700, np.float32), np.rint(found.data / found.step).astype(np.int16)
+    torch.set_num_threads(2)
+    try:
+        sweep.half_sweep(steps, found.step, encode(found.data, integers=True), cover, 2, lambda *_: None)
+        assert torch.get_num_threads() == 2
+        through = levels(found.data[:2] @ found.data.T, cover)
+        ceilings(encode(found.data, integers=True), np.arange(700), through, 2, np.ones(700), 2, lambda *_: None)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("walked", [1, 7, 1 << 20])
+def test_sparse_sweeps_in_blocks_of_any_size(walked: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where one candidate's walk is longer than a block."""
+    rng = np.random.default_rng(0)
+    found = sparse((rng.random((60, 9)) < 0.3) * rng.random((60, 9)))
+    source, similarities = Postings(found), (found.data @ found.data.T).toarray()
+    monkeypatch.setattr("selector.kernels.sources.WALKED", walked)
+    cover = np.maximum(similarities[:, 3], 0).astype(np.float32)
+    starts, rows, _ = source.sweep(cover, lambda *_: None)
+    assert source.left(cover) == len(rows) / 60
+    for candidate in range(60):
+        wanted = np.flatnonzero(source.line(candidate) > cover)
+        np.testing.assert_array_equal(np.sort(rows[starts[candidate] : starts[candidate + 1]]), wanted)

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import local
-from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from selector.core import Gains, Progress, Rows
-from selector.kernels.codes import Codes, Products
+from selector.kernels.codes import Codes, Products, torch_left_alone
 
 TALL, WIDE = 512, 256  # rows and candidates of a tile
 
@@ -47,9 +46,10 @@ def ceilings(codes: Codes, candidates: Rows, through: Levels, picks: int, weight
     longest, heavy = codes.lengths.max(initial=0.0), weights if exact else (weights * (1 + 3e-7)).astype(np.float32)
     kind = np.float64 if exact else np.float32
 
+    def begin() -> None:
+        mine.products = Products(codes, TALL, WIDE)
+
     def block(place: int) -> Gains:
-        if not hasattr(mine, "products"):
-            mine.products = Products(codes, TALL, WIDE)
         some = codes.take(candidates[place : place + WIDE])
         totals = np.zeros((picks, len(some.steps)))
         for first in range(0, size, TALL):
@@ -64,7 +64,7 @@ def ceilings(codes: Codes, candidates: Rows, through: Levels, picks: int, weight
         return totals if exact else totals + 2 * TALL * 2.0**-24 * 1.5 * totals[0]
 
     out, done = np.empty((picks, len(candidates))), 0
-    with ThreadPoolExecutor(threads) as pool:
+    with torch_left_alone(codes), ThreadPoolExecutor(threads, initializer=begin) as pool:
         for found in pool.map(block, range(0, len(candidates), WIDE)):
             out[:, done : done + found.shape[1]] = found
             done += found.shape[1]
@@ -94,10 +94,3 @@ def _changes(products, first, steps, norms, slack, weights, their_steps, their_e
                     after = weight * (rise if rise > 0 else np.float32(0))
                     moved[at] += after - before[at]
                     before[at] = after
-
-
-def exact_codes(vectors: NDArray[Any]) -> Codes:
-    """Codes that are the rows themselves."""
-    from selector.kernels.codes import encode
-
-    return encode(vectors, integers=False)

@@ -10,6 +10,8 @@ elsewhere the codes are the rows themselves and the bound is the similarity.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +64,21 @@ def encode(vectors: NDArray[np.float32], integers: bool | None = None) -> Codes:
     # A little up: the bound is evaluated in float32.
     errors = errors * (1 + 1e-5) + _ROUNDING * lengths.max(initial=0.0)
     return Codes(codes, *(one.astype(np.float32) for one in (steps, errors, lengths * (1 + 1e-6), norms * (1 + 1e-6))))
+
+
+@contextmanager
+def torch_left_alone(codes: Codes) -> Iterator[None]:
+    """Around threads that make `Products`: they set torch to one thread, which would stay so for all that comes after."""
+    if codes.codes.dtype != np.int8:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Products:

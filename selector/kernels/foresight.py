@@ -2,7 +2,8 @@
 
 The guess costs little: estimates from a sample name a short list before each pick, exact gains choose from it. One pass over all pairs
 then bounds every candidate's gain before each of these picks (kernels.ceilings), and a second pass makes the bounds of all who could
-still have won exact. Nothing is believed: the race evaluates whoever a bound leaves in it, and a wrong guess only ends the foresight.
+still have won exact. Nothing is believed: the race evaluates whoever a bound leaves in it, and after a wrong guess
+the bounds are raised by what the coverage lacks (Path).
 """
 
 from __future__ import annotations
@@ -16,17 +17,16 @@ from numpy.typing import NDArray
 
 from selector.core import Gains, Progress, Rows
 from selector.features import Vectors
-from selector.kernels.ceilings import ceilings, exact_codes, levels
+from selector.kernels.ceilings import ceilings, levels
 from selector.kernels.codes import encode
 from selector.kernels.sketch import Sketch
+from selector.kernels.sources import Cover
 from selector.ties import first_best, threshold
 
 log = logging.getLogger(__name__)
 
 FAR_OFF = 0.5  # of the gain: bounds moved by more than that say nothing
 SAMPLE, SHORT, FIRST = 2048, 48, 12  # sampled rows; candidates on the short list; how many of them are asked before the others
-
-Cover = NDArray[np.float32]
 
 
 class Path:
@@ -73,7 +73,7 @@ def foresee(
     least = np.array([threshold(gain) for gain in gains])
     close = allowed[(bounds[:, allowed] >= least[:, None]).any(axis=0)]
     bounded = time.perf_counter()
-    bounds[:, close] = ceilings(exact_codes(vectors.data), close, through, len(path), weights, threads, progress)
+    bounds[:, close] = ceilings(encode(vectors.data, integers=False), close, through, len(path), weights, threads, progress)
     log.info(
         "looked %d picks ahead: guess %.1f s, bounds %.1f s, %d candidates made exact %.1f s",
         *(len(path), guessed - began, bounded - guessed, len(close), time.perf_counter() - bounded),

@@ -16,10 +16,10 @@ from selector.core import Progress, Rows, quiet
 from selector.errors import MemoryForecast, size
 from selector.features import Vectors
 from selector.kernels import rise
+from selector.kernels.sweep import Kept
 
 log = logging.getLogger(__name__)
 
-Columns = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]  # starts (n + 1,), rows and similarities of each candidate
 Lists = tuple[NDArray[np.int32], NDArray[np.float32]]  # (n, K) rows by falling similarity, -1 where there are fewer, and similarities
 
 EXACT = 8_192  # up to this many rows everything is compared with everything
@@ -32,7 +32,7 @@ TALL = 512  # rows of a tile
 ENTRY = 8  # bytes: 4 for a row, 4 for a similarity
 
 
-def neighbour_columns(vectors: Vectors, neighbours: int, seed: int, progress: Progress = quiet, memory: int = 1 << 30) -> Columns:
+def neighbour_columns(vectors: Vectors, neighbours: int, seed: int, progress: Progress = quiet, memory: int = 1 << 30) -> Kept:
     """The graph as columns: candidate c owns starts[c] to starts[c + 1] of `rows` (ascending) and `similarities` (float32, positive).
 
     Row i is in column j where i lists j or j lists i among its `neighbours` nearest, and i is in its own column: so a sum over these
@@ -213,7 +213,7 @@ def _measured(data, starts, rows, similarities):  # type: ignore[no-untyped-def]
             similarities[starts[candidate] + place] = total
 
 
-def _columns(data: NDArray[np.float32], found: Any) -> Columns:
+def _columns(data: NDArray[np.float32], found: Any) -> Kept:
     starts = _counts(found)
     rows = np.empty(int(starts[-1]), np.int32)
     _fill(found, starts, rows)

@@ -140,6 +140,8 @@ class Postings:
     def __init__(self, vectors: SparseVectors) -> None:
         rows, postings = vectors.data, vectors.postings
         self.index = (rows.indptr, rows.indices, rows.data, postings.indptr, postings.indices, postings.data)
+        # (n + 1,) postings walked for all candidates before each one
+        self.steps = np.concatenate([[0], np.cumsum(np.diff(postings.indptr)[rows.indices], dtype=np.int64)])[rows.indptr]
         self.size, self.batch = vectors.size, 4
         self.dear, self.entry = False, 16  # the parts and the whole are both held for a moment
         self.scratch = np.zeros((rise.threads(), self.size)), np.zeros((rise.threads(), self.size), np.int32)
@@ -167,10 +169,9 @@ class Postings:
         return len(self._collect(sample, cover)[1]) / len(sample)
 
     def sweep(self, cover: Cover, progress: Progress) -> Kept:
-        columns, lengths = self.index[1], np.diff(self.index[3])
-        steps = np.concatenate([[0], np.cumsum(lengths[columns])])[self.index[0]]  # (n + 1,) of all walks up to each candidate
-        cuts = np.searchsorted(steps, np.arange(0, steps[-1], WALKED))
-        blocks = [np.arange(first, last) for first, last in itertools.pairwise([*cuts, self.size])]
+        # A candidate whose own walk is longer than a block would be cut twice.
+        cuts = np.unique([*np.searchsorted(self.steps, np.arange(0, self.steps[-1], WALKED)), self.size])
+        blocks = [np.arange(first, last) for first, last in itertools.pairwise(cuts)]
         starts, parts, done = np.zeros(self.size + 1, np.int64), list[Kept](), 0
         with ThreadPoolExecutor(rise.threads()) as pool:
             for part in pool.map(partial(self._collect, cover=cover), blocks):
@@ -188,8 +189,7 @@ class Postings:
 
     def _collect(self, candidates: Rows, cover: Cover) -> Kept:
         """Ends (m,) instead of starts, rows and similarities of these candidates."""
-        indptr, columns, _, heads, *_ = self.index
-        most = sum(int((heads[mine + 1] - heads[mine]).sum()) for mine in (columns[indptr[c] : indptr[c + 1]] for c in candidates))
+        most = int((self.steps[candidates + 1] - self.steps[candidates]).sum())
         ends, rows, similarities = np.empty(len(candidates), np.int64), np.empty(most + 1, np.int32), np.empty(most + 1, np.float32)
         scratch = np.zeros(self.size), np.empty(self.size, np.int32)
         rise.posting_collect(candidates, self.index, cover, *scratch, ends, rows, similarities)

@@ -7,17 +7,15 @@ codes (kernels.codes) rule out nearly all pairs; the rest are multiplied exactly
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import local
-from typing import Any
 
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
 from selector.core import Progress
-from selector.kernels.codes import Codes, Products
+from selector.kernels.codes import Codes, Products, torch_left_alone
 
 TALL, WIDE = 256, 1024  # rows of a strip and of a tile across it: a tile of products is 1 MiB, about what a thread's own cache holds
 
@@ -36,12 +34,13 @@ def half_sweep(steps: NDArray[np.int16], step: float, codes: Codes, cover: NDArr
     rows, coded, level = steps[order], codes.take(order), cover[order]
     size, mine, tallies = len(order), local(), list[NDArray[np.int64]]()
 
+    def begin() -> None:
+        mine.products, mine.counts = Products(coded, TALL, WIDE), np.zeros(size, np.int64)
+        tallies.append(mine.counts)
+        mine.flags = np.empty(WIDE, np.uint8)
+        mine.found = np.empty(TALL * WIDE + 16, np.uint16), np.empty(TALL * WIDE + 16, np.int32), np.empty(TALL * WIDE + 16, np.int32)
+
     def strip(first: int) -> _Pairs:
-        if not hasattr(mine, "products"):
-            mine.products, mine.counts = Products(coded, TALL, WIDE), np.zeros(size, np.int64)
-            tallies.append(mine.counts)
-            mine.flags = np.empty(WIDE, np.uint8)
-            mine.found = np.empty(TALL * WIDE + 16, np.uint16), np.empty(TALL * WIDE + 16, np.int32), np.empty(TALL * WIDE + 16, np.int32)
         block = slice(first, min(size, first + TALL))
         parts = []
         for start in range(first, size, WIDE):
@@ -60,16 +59,12 @@ def half_sweep(steps: NDArray[np.int16], step: float, codes: Codes, cover: NDArr
         return first, lines, columns, exact
 
     found: list[_Pairs] = []
-    for pairs in _in_order(strip, range(0, size, TALL), threads):
-        found.append(pairs)
-        done = pairs[0] + TALL  # of the triangle: the first strips are the longest
-        progress("sweep", min(size, size - (size - done) ** 2 // size if done < size else size), size)
+    with torch_left_alone(coded), ThreadPoolExecutor(threads, initializer=begin) as pool:
+        for pairs in pool.map(strip, range(0, size, TALL)):
+            found.append(pairs)
+            left = max(0, size - pairs[0] - TALL)
+            progress("sweep", size - left**2 // size, size)  # of the triangle: the first strips are the longest
     return _columns(found, np.sum(tallies, axis=0), rows, order.astype(np.int32), least, step)
-
-
-def _in_order(work: Any, units: range, threads: int) -> Iterator[Any]:
-    with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(work, units)
 
 
 @njit(nogil=True, cache=True)

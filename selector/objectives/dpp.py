@@ -60,7 +60,7 @@ class Dpp:
         from selector.kernels.dual import Dual
         from selector.kernels.factor import Factor, squared_norms
 
-        vectors, quality = ground.vectors[self.features], self._quality(ground)
+        vectors, quality = ground.vectors[self.features], factors(ground, self.quality, self.quality_weight)
         if self._dual(vectors):
             assert isinstance(vectors, Vectors)
             return Dual(vectors, quality, self.ridge, chosen)
@@ -72,7 +72,7 @@ class Dpp:
     def value(self, ground: Ground, rows: Rows) -> float:
         if self.kernel == "rbf":  # by the same factor and the same rule for copies: a determinant near 0 has no sure sign
             return self.start(ground, rows).value
-        quality = self._quality(ground)[rows]
+        quality = factors(ground, self.quality, self.quality_weight)[rows]
         vectors = ground.vectors[self.features]
         if isinstance(vectors, Vectors) and vectors.dimensions < len(rows):
             scaled = vectors.data[rows].astype(np.float64) * quality[:, None]
@@ -89,12 +89,10 @@ class Dpp:
     def _dual(self, vectors: Similarity) -> bool:
         return self.kernel == "linear" and isinstance(vectors, Vectors) and vectors.dimensions <= DUAL_DIMENSIONS
 
-    def _quality(self, ground: Ground) -> Gains:
-        """(n,) the factor q of each row."""
-        if self.quality is None:
-            return np.ones(ground.size)
-        weight = self.quality_weight / (2 * (1 - self.quality_weight))
-        return np.exp(weight * ground.scores[self.quality])
+
+def factors(ground: Ground, quality: str | None, weight: float) -> Gains:
+    """(n,) the factor q = exp(t / (2 (1 - t)) * score) of each row, t = `weight`; 1 without a quality column."""
+    return np.ones(ground.size) if quality is None else np.exp(weight / (2 * (1 - weight)) * ground.scores[quality])
 
 
 def _log_det(matrix: NDArray[np.float64]) -> float:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selector.core import NO_ROWS, Finish, Gains, Ground, Limit, Need, Pick, Problem, Rows, Similarity
+from selector.core import NO_ROWS, Finish, Ground, Limit, Need, Pick, Problem, Rows, Similarity
 from selector.errors import BudgetError, MemoryForecast, RecipeError, plural, size
 from selector.features import Vectors
+from selector.objectives.dpp import factors
 from selector.objectives.modular import Sum
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class KDpp:
         """What all draws of a pool share. O(n d^2 + d^3)."""
         from selector.kernels.volumes import spectrum
 
-        return spectrum(self.features, self._data(ground), self._quality(ground), candidates, kept)
+        return spectrum(self.features, self._data(ground), factors(ground, self.quality, self.quality_weight), candidates, kept)
 
     def _data(self, ground: Ground) -> NDArray[Any]:
         """(n, d) rows whose products are the similarities; for wide vectors of few rows (n, n), from their products."""
@@ -80,12 +81,6 @@ class KDpp:
         if isinstance(vectors, Vectors) and vectors.dimensions <= WIDEST:
             return np.ascontiguousarray(vectors.data)
         return _narrow(self.features, vectors, ground)
-
-    def _quality(self, ground: Ground) -> Gains:
-        """(n,) the factor q of each row."""
-        if self.quality is None:
-            return np.ones(ground.size)
-        return np.exp(self.quality_weight / (2 * (1 - self.quality_weight)) * ground.scores[self.quality])
 
 
 def _feasible(limit: Limit, rows: Rows) -> bool:
