@@ -43,7 +43,8 @@ def minilm():
 
 def test_the_vectors_are_the_models_own(minilm):
     assert minilm._packed is not None
-    np.testing.assert_allclose(minilm.encode(TEXTS, ROOM), minilm.model.encode(TEXTS, show_progress_bar=False), atol=1e-5)
+    own = minilm.model.encode(TEXTS, batch_size=4, show_progress_bar=False)  # padded as little as can be
+    np.testing.assert_allclose(minilm.encode(TEXTS, ROOM), own, atol=1e-5)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -68,7 +69,7 @@ def test_one_token_alone_has_the_bits_it_has_in_company(minilm):
 def test_another_pooling_is_the_models_own(tmp_path, minilm):
     own = load(str(with_edit(tmp_path / "m", "1_Pooling/config.json", {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False})))
     assert own._packed is not None
-    np.testing.assert_allclose(own.encode(TEXTS, ROOM), own.model.encode(TEXTS, show_progress_bar=False), atol=2e-2)
+    np.testing.assert_allclose(own.encode(TEXTS, ROOM), own.model.encode(TEXTS, batch_size=4, show_progress_bar=False), atol=2e-2)
     assert np.abs(own.encode(TEXTS[2:3], ROOM) - minilm.encode(TEXTS[2:3], ROOM)).max() > 0.05
 
 
@@ -80,10 +81,10 @@ def test_another_pooling_is_the_models_own(tmp_path, minilm):
     ],
 )
 def test_what_is_no_plain_bert_goes_the_models_own_way(tmp_path, name, edit):
-    own = load(str(with_edit(tmp_path / "m", name, edit)), precision="float32")
+    own, texts = load(str(with_edit(tmp_path / "m", name, edit)), precision="float32"), TEXTS[:7]
     assert own._packed is None
-    np.testing.assert_allclose(own.encode(TEXTS, ROOM), own.model.encode(TEXTS, show_progress_bar=False), atol=1e-5)
-    assert own.cut(TEXTS) == load().cut(TEXTS) == 1
+    np.testing.assert_allclose(own.encode(texts, ROOM), own.model.encode(texts, show_progress_bar=False), atol=1e-5)
+    assert own.cut(texts) == load().cut(texts) == 1
 
 
 def test_other_vectors_than_the_models_own_are_never_trusted(minilm, monkeypatch):
