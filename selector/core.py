@@ -161,25 +161,21 @@ class Thinning(State, Protocol):
         ...
 
 
-class Foresight(Protocol):
-    """What a state found when it looked ahead; it goes with the state from there on."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether more was picked than was looked ahead."""
-        ...
-
-    def ceilings(self) -> Gains:
-        """(n,) upper bounds on all present gains, +inf for rows that did not compete."""
-        ...
-
-
 @runtime_checkable
 class Foreseeing(Thinning, Protocol):
-    """A state that can look ahead for less than the gains of all candidates would cost."""
+    """A state that can look ahead for less than the gains of all candidates would cost, and has bounds from then on."""
 
-    def foresee(self, candidates: Rows) -> Foresight:
-        """What follows if these rows compete; changes no value and no gain."""
+    @property
+    def sees(self) -> bool:
+        """Whether what it saw when it last looked ahead still bounds gains, and pays."""
+        ...
+
+    def foresee(self, candidates: Rows) -> None:
+        """Finds what follows if these rows compete; changes no value and no gain."""
+        ...
+
+    def ceilings(self, candidates: Rows) -> Gains:
+        """(m,) at least the gains of some of the rows that it looked ahead for, at far less cost; where it sees."""
         ...
 
 

@@ -1,9 +1,9 @@
 """Looking ahead in exact facility location on dense vectors: a guess of the next picks, and a proof of how good anybody else could be.
 
-The guess costs little: estimates from a sample name a short list before each pick, exact gains choose from it. One pass over all pairs
-then bounds every candidate's gain before each of these picks (kernels.ceilings), and a second pass makes the bounds of all who could
-still have won exact. Nothing is believed: the race evaluates whoever a bound leaves in it, and after a wrong guess
-the bounds are raised by what the coverage lacks (Path).
+The guess costs little: estimates from a sample name a short list before each pick, estimates on all rows the few whose exact gains are
+asked. One pass over all pairs then bounds every candidate's gain before each of these picks (kernels.ceilings) and keeps what they leave,
+roughly (kernels.rough). Nothing is believed: the race evaluates whoever a bound leaves in it, and after a wrong guess the bounds are
+raised by what the coverage lacks.
 """
 
 from __future__ import annotations
@@ -11,109 +11,120 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selector.core import Gains, Progress, Rows
 from selector.features import Vectors
+from selector.kernels import rough
 from selector.kernels.ceilings import ceilings, levels
-from selector.kernels.codes import encode
-from selector.kernels.sketch import Sketch
+from selector.kernels.codes import Codes, encode
+from selector.kernels.rough import Rough
+from selector.kernels.sketch import Sketch, estimated_gains
 from selector.kernels.sources import Cover
-from selector.ties import first_best, threshold
+from selector.ties import first_best
 
 log = logging.getLogger(__name__)
 
 FAR_OFF = 0.5  # of the gain: bounds moved by more than that say nothing
-SAMPLE, SHORT, FIRST = 2048, 48, 12  # sampled rows; candidates on the short list; how many of them are asked before the others
+SAMPLE, SHORT, ASKED = 2048, 1024, 16  # sampled rows; candidates on the short list; how many of them are asked
+FEWEST, MOST = 8, 256  # picks of a guess
+ROOM = 1.25  # of the memory for what a sample says will be kept: bounds are above coverage more often than similarities
 
 
 class Path:
-    """Bounds before each of the picks that were expected, and what they are worth after other picks.
+    """Bounds before each of the picks that were expected and after the last, and what they are worth after other picks.
 
     Where the coverage c that a bound was made for is above the present one, a gain may be larger by what is missing there: whatever
-    was picked, gain_j <= ceiling_j + sum_i w_i max(0, c_i - present_i).
+    was picked, gain_j <= ceiling_j + sum_i w_i max(0, c_i - present_i). `rough` holds what is above the coverage after the last pick.
     """
 
-    def __init__(self, lines: NDArray[np.float32], before: Cover, gains: Gains, bounds: Gains, weights: Gains) -> None:
-        self.gains, self.bounds, self.weights = gains, bounds, weights
-        self.covers = np.maximum(np.maximum.accumulate(np.vstack([before[None], lines[:-1]]), axis=0), before)  # (P, n)
+    def __init__(self, lines: NDArray[np.float32], before: Cover, gains: Gains, bounds: Gains, weights: Gains, rough: Rough | None) -> None:
+        self.gains, self.bounds, self.weights, self.rough = gains, bounds, weights, rough
+        self.covers = np.maximum(np.maximum.accumulate(np.vstack([before[None], lines]), axis=0), before)  # (P + 1, n)
+        self.known, self.present = -1, bounds[0]  # the bounds at present, after so many picks
 
     def ceilings(self, picked: int, cover: Cover) -> Gains:
         """(n,) bounds after so many picks that led to `cover`."""
-        missing = np.array([float(self.weights @ np.maximum(one - cover, 0)) for one in self.covers])
-        near = np.flatnonzero(missing <= FAR_OFF * self.gains[min(picked, len(self.gains) - 1)])
-        if not len(near):
-            return np.full(self.bounds.shape[1], np.inf)
-        return np.min(self.bounds[near] + missing[near, None], axis=0)
+        if picked != self.known:
+            missing = np.array([float(self.weights @ np.maximum(one - cover, 0)) for one in self.covers])
+            near = np.flatnonzero(missing <= FAR_OFF * self.gains[min(picked, len(self.gains) - 1)])
+            ahead = self.bounds[near] + missing[near, None]
+            self.known, self.present = picked, ahead.min(axis=0, initial=np.inf)
+        return self.present
 
 
 def foresee(
     vectors: Vectors,
+    steps: NDArray[np.int16],
     allowed: Rows,
     cover: Cover,
     weights: Gains,
     rises: Callable[[Rows, Cover], Gains],
-    enough: Callable[[float], bool],
     memory: int,
     threads: int,
     progress: Progress,
 ) -> Path:
-    """Bounds before each of the picks among `allowed` rows until `enough` of the similarities (a share of all) are covered.
+    """Bounds before each of the picks among `allowed` rows until what is left above coverage fits `memory`.
 
-    `rises` are exact gains of some candidates over a coverage.
+    `steps` (n, d) are the vectors in units of the grid; `rises` are exact gains of some candidates over a coverage.
     """
-    began = time.perf_counter()
-    path, gains, lines = _guess(vectors, allowed, cover, rises, enough, memory, progress)
-    through = levels(lines, cover)
+    began, codes = time.perf_counter(), encode(vectors.data)
+
+    def fitting(share: float) -> int | None:
+        entries = int(ROOM * share * len(allowed) * vectors.size) + 1024
+        return entries if entries * rough.ENTRY <= memory else None
+
+    path, gains, lines, entries = _guess(vectors, codes, allowed, cover, weights, rises, fitting, memory, threads, progress)
     guessed = time.perf_counter()
-    bounds = np.full((len(path), vectors.size), np.inf)
-    bounds[:, allowed] = ceilings(encode(vectors.data), allowed, through, len(path), weights, threads, progress)
-    least = np.array([threshold(gain) for gain in gains])
-    close = allowed[(bounds[:, allowed] >= least[:, None]).any(axis=0)]
-    bounded = time.perf_counter()
-    bounds[:, close] = ceilings(encode(vectors.data, integers=False), close, through, len(path), weights, threads, progress)
-    log.info(
-        "looked %d picks ahead: guess %.1f s, bounds %.1f s, %d candidates made exact %.1f s",
-        *(len(path), guessed - began, bounded - guessed, len(close), time.perf_counter() - bounded),
-    )
-    return Path(lines, cover, gains, bounds, weights)
+    base = np.maximum(cover, lines.max(axis=0))
+    left = Rough(steps, vectors.step, base, entries) if entries else None
+    bounds = np.full((len(path) + 1, vectors.size), np.inf)
+    bounds[:, allowed] = ceilings(codes, allowed, levels(lines, cover), len(path), weights, threads, progress, left)
+    kept = 0 if left is None else left.used
+    log.info("looked %d picks ahead: guess %.1f s, bounds %.1f s, %d similarities kept roughly", len(path), guessed - began,
+             time.perf_counter() - guessed, kept)  # fmt: skip
+    return Path(lines, cover, gains, bounds, weights, left)
 
 
 def _guess(
     vectors: Vectors,
+    codes: Codes,
     allowed: Rows,
     cover: Cover,
+    weights: Gains,
     rises: Callable[[Rows, Cover], Gains],
-    enough: Callable[[float], bool],
+    fitting: Callable[[float], int | None],
     memory: int,
+    threads: int,
     progress: Progress,
-) -> tuple[Rows, Gains, NDArray[np.float32]]:
-    """Rows, their exact gains and their lines of similarities (picks, n)."""
+) -> tuple[Rows, Gains, NDArray[np.float32], int | None]:
+    """Rows, their exact gains, their lines of similarities (picks, n), and how many entries what is left takes, None where too many."""
     size = vectors.size
     rows = np.unique(np.linspace(0, size - 1, max(64, min(SAMPLE, size, memory // (4 * size)))).astype(np.int64))
-    sketch, cover = Sketch(vectors.data, rows, cover, vectors.step**2 * 4096**2), cover.copy()
-    known = np.full(size, np.inf)  # exact gains when last asked for: upper bounds since
+    sketch, cover, entries = Sketch(codes, rows, cover, threads), cover.copy(), None
     some, path, found, lines = allowed[:: max(1, len(allowed) // 256)], list[int](), list[float](), list[NDArray[np.float32]]()
-    while len(path) < len(allowed):
-        estimates = sketch.gains()[allowed]
-        estimates[np.isin(allowed, path)] = -1
-        short = allowed[np.argpartition(-estimates, min(SHORT, len(allowed) - 1))[:SHORT]]
-        short = short[np.argsort(-estimates[np.searchsorted(allowed, short)], kind="stable")]
-        known[short[:FIRST]] = rises(short[:FIRST], cover)
-        others = short[FIRST:][known[short[FIRST:]] >= threshold(known[short[:FIRST]].max())]
-        if len(others):
-            known[others] = rises(others, cover)
-        asked = np.sort(np.concatenate([short[:FIRST], others]))
-        row = int(asked[first_best(known[asked])])
+    while len(path) < min(MOST, len(allowed)):
+        short = _largest(allowed, sketch.gains()[allowed], path, SHORT)
+        asked = _largest(short, estimated_gains(codes, short, cover, weights, threads), path, ASKED)
+        gains = rises(asked, cover)
+        best = first_best(gains)
+        row = int(asked[best])
         path.append(row)
-        found.append(float(known[row]))
+        found.append(float(gains[best]))
         lines.append(vectors.data @ vectors.data[row])
-        known[row] = -np.inf
         np.maximum(cover, lines[-1], out=cover)
         sketch.add(row)
         progress("guess", len(path), 0)
-        if len(path) >= 8 and enough(sketch.left(some)):
+        entries = fitting(sketch.left(some))
+        if len(path) >= FEWEST and entries:
             break
-    return np.array(path), np.array(found), np.array(lines)
+    return np.array(path), np.array(found), np.array(lines), entries
+
+
+def _largest(rows: Rows, estimates: NDArray[Any], but: list[int], most: int) -> Rows:
+    """The `most` rows with the largest estimates, ascending."""
+    estimates[np.isin(rows, but)] = -1
+    return rows if len(rows) <= most else np.sort(rows[np.argpartition(-estimates, most)[:most]])

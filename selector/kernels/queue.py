@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from selector.core import Gains, Rows
 from selector.ties import EXCLUDED, LOWEST, TOLERANCE, threshold
@@ -19,12 +20,23 @@ class Queue:
     def __init__(self, size: int) -> None:
         self.leaves = 1 << max(0, size - 1).bit_length()
         self.tree = np.full(2 * self.leaves, EXCLUDED)  # (2 leaves,) node i holds the largest bound below it; rows start at `leaves`
-        self.stamp = np.full(size, -1, np.int64)  # (n,) size of S when the row's bound was computed
+        self.stamp = np.full(size, -1, np.int64)  # (n,) size of S when the row's bound was its gain
+        self.lowered = np.full(size, -1, np.int64)  # (n,) size of S when the bound was last lowered to a ceiling or a gain
 
     def update(self, rows: Rows, keys: Gains, stamp: int) -> None:
-        """New bounds for these rows, true for a set S of `stamp` rows. O(m log n)."""
-        self.stamp[rows] = stamp
+        """The gains of these rows beside a set S of `stamp` rows are their new bounds. O(m log n)."""
+        self.stamp[rows] = self.lowered[rows] = stamp
         _set(self.tree, self.leaves, rows, np.maximum(keys, LOWEST))
+
+    def enter(self, rows: Rows, keys: Gains, stamp: int) -> None:
+        """These rows join the race, with upper bounds on their gains beside a set S of `stamp` rows."""
+        self.lowered[rows] = stamp
+        _set(self.tree, self.leaves, rows, np.maximum(keys, LOWEST))
+
+    def lower(self, rows: Rows, ceilings: Gains, stamp: int) -> None:
+        """Bounds of these rows to at most `ceilings`, which hold for a set S of `stamp` rows. O(m log n)."""
+        self.lowered[rows] = stamp
+        _set(self.tree, self.leaves, rows, np.maximum(np.minimum(self.bounds[rows], ceilings), LOWEST))
 
     def exclude(self, rows: Rows) -> None:
         """These rows can no longer win."""
@@ -51,9 +63,16 @@ class Queue:
         return (row, True) if self.stamp[best] == stamp else (best, False)
 
     def stale(self, row: int, stamp: int, most: int) -> Rows:
-        """`row` and the next rows by bound whose bounds are stale, `most` in all, ascending: what to evaluate together."""
+        """`row` and the next rows by bound whose bounds are no fresh gains, `most` in all, ascending: what to evaluate together."""
+        return self._next(row, stamp, most, self.stamp)
+
+    def loose(self, row: int, stamp: int, most: int) -> Rows:
+        """The same of rows whose bounds were not lowered for this set."""
+        return self._next(row, stamp, most, self.lowered)
+
+    def _next(self, row: int, stamp: int, most: int, stamps: NDArray[np.int64]) -> Rows:
         out = np.empty(most, np.int64)
-        count = _stale(self.tree, self.leaves, self.stamp, stamp, row, TOLERANCE, out)
+        count = _stale(self.tree, self.leaves, stamps, stamp, row, TOLERANCE, out)
         return np.sort(out[:count])
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numba import get_num_threads, get_thread_id, njit, prange
 from numpy.typing import NDArray
 
+ENTRY = 8  # bytes of a kept similarity
 FEW = 512  # up to so many candidates one thread is done before a second has woken up
 
 

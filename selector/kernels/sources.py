@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -71,7 +71,7 @@ class Tiles:
         if not vectors.step:
             raise InputError("these vectors are on no grid, so their similarities are not exact; make them with selector.features.dense.")
         self.vectors, self.data, self.size, self.batch = vectors, vectors.data, vectors.size, 128
-        self.dear, self.entry = True, 18  # 10 bytes a pair, found once for both its rows in most cases, and 8 for each similarity kept
+        self.dear, self.entry = True, 14  # 10 bytes a pair, found once for both its rows in most cases, and 8 for each similarity kept
         self.threads = rise.threads()
         tile = max(1, min(TILE, memory // 2 // self.threads))  # bytes
         self.tall = max(1, min(2048, tile // 1024))  # rows of a tile
@@ -122,11 +122,30 @@ class Tiles:
         return sum(self._together(count, range(0, self.size, self.tall))) / len(sample)
 
     def sweep(self, cover: Cover, progress: Progress) -> Kept:
+        with threadpool_limits(1, "blas"):
+            return half_sweep(self.steps, self.vectors.step, encode(self.data), cover, self.threads, progress)
+
+    @cached_property
+    def steps(self) -> NDArray[np.int16]:
+        """(n, d) the vectors in units of their grid."""
         steps = np.empty(self.data.shape, np.int16)
         for first in range(0, self.size, MANY):
             steps[first : first + MANY] = np.rint(self.data[first : first + MANY] / self.vectors.step)
-        with threadpool_limits(1, "blas"):
-            return half_sweep(steps, self.vectors.step, encode(self.data), cover, self.threads, progress)
+        return steps
+
+    def lines_above(self, rows: Rows, cover: Cover) -> Kept:
+        """For each of the n candidates those of these rows that it would raise, and their similarities."""
+        tall = max(1, 16 * TILE // (4 * self.size))
+
+        def above(first: int) -> tuple[Rows, Rows, Cover]:
+            some = rows[first : first + tall]
+            values = self.data[some] @ self.data.T
+            lines, candidates = np.nonzero(values > cover[some, None])
+            return candidates.astype(np.int32), some[lines].astype(np.int32), values[lines, candidates]
+
+        candidates, lines, values = (np.concatenate(one) for one in zip(*self._together(above, range(0, len(rows), tall)), strict=True))
+        order = np.argsort(candidates, kind="stable")
+        return np.concatenate([[0], np.cumsum(np.bincount(candidates, minlength=self.size))]), lines[order], values[order]
 
     def _together(self, work: Callable[[Unit], Result], units: Sequence[Unit]) -> Iterator[Result]:
         """`work` on each unit, on all threads; results in the order of the units."""

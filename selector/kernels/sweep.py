@@ -48,7 +48,7 @@ def half_sweep(steps: NDArray[np.int16], step: float, codes: Codes, cover: NDArr
             products = mine.products.of(coded.codes[block], coded.codes[tile])
             longest = coded.lengths[tile].max()
             limits = (level[block] - coded.errors[block] * longest) / coded.steps[block]
-            few = _candidates(
+            few = places_above(
                 products, limits, coded.norms[block], coded.steps[tile], coded.errors[tile], start == first, mine.flags, *mine.found[:2]
             )
             few = _confirm(rows[block], rows[tile], least[block], few, *mine.found)
@@ -68,7 +68,7 @@ def half_sweep(steps: NDArray[np.int16], step: float, codes: Codes, cover: NDArr
 
 
 @njit(nogil=True, cache=True)
-def _candidates(products, limits, norms, steps, errors, diagonal, flags, lines, columns):  # type: ignore[no-untyped-def]
+def places_above(products, limits, norms, steps, errors, diagonal, flags, lines, columns):  # type: ignore[no-untyped-def]
     """Places of the tile whose bound is above the limit of their line, into `lines` and `columns`; returns how many."""
     count, width = 0, products.shape[1]
     flags[width:] = 0

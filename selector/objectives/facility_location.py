@@ -9,12 +9,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from selector.core import NO_ROWS, Foresight, Gains, Ground, Need, Rows, State
+from selector.core import NO_ROWS, Gains, Ground, Need, Rows, State
 from selector.errors import RecipeError
 from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
 from selector.kernels.foresight import Path, foresee
 from selector.kernels.neighbours import neighbour_columns
+from selector.kernels.rough import Rough
 from selector.kernels.sources import Cover, Postings, Source, Tiles, sampled
 from selector.kernels.sweep import Kept
 
@@ -24,6 +25,8 @@ _GRAPHS: WeakKeyDictionary[Vectors, dict[tuple[int, int], Kept]] = WeakKeyDictio
 
 FORESEEN_BATCH = 8  # where bounds are close, few candidates have to be asked
 KEPT_BATCH = 4  # candidates worth asking at once where similarities are kept
+CLEAR = 512  # rows that a candidate would raise, on average, when what is kept roughly is made exact
+MISSED = 0.25  # of the rows: where so many are less covered than was expected, what was kept for them is of no use
 FIRST_LOOK = 8  # picks after which the similarities left are first estimated; then after every doubling
 
 
@@ -94,7 +97,7 @@ class _Covering:
     """Similarities from their source at first; once those above coverage fit the memory, one sweep keeps exactly these.
 
     Coverage only rises, so a similarity at or below it can never matter again: the sweep changes no gain, and the picks stay exact
-    to any k.
+    to any k. Looking ahead keeps them roughly much sooner, and exactly once they are few.
     """
 
     def __init__(self, ground: Ground, source: Source, chosen: Rows, kept: Kept | None) -> None:
@@ -102,7 +105,9 @@ class _Covering:
         self.weights = np.ones(ground.size) if ground.weights is None else ground.weights
         self.cover, self.value = np.zeros(ground.size, np.float32), 0.0
         self.kept, self.shared = kept, kept is not None  # a graph serves other states too
-        self.picks, self.next_look = 0, FIRST_LOOK
+        self.path: Path | None = None  # bounds while the picks that were expected last
+        self.rough: Rough | None = None  # what was left after them
+        self.picks, self.since, self.next_look = 0, 0, FIRST_LOOK
         self.evaluations, self.batch = 0, source.batch if kept is None else KEPT_BATCH
         self.add_all(chosen)
 
@@ -110,25 +115,33 @@ class _Covering:
     def thinned(self) -> bool:
         return self.kept is not None or not self.source.dear
 
+    @property
+    def sees(self) -> bool:
+        return self.kept is None and (self.path is not None or self.rough is not None)
+
     def left(self) -> float:
         if not self.source.dear:
             return 0.0
-        if self.kept is None:
-            return self.source.left(self.cover)
-        return rise.kept_left(self.kept, self.cover, sampled(self.ground.size))
+        if self.kept is not None:
+            return rise.kept_left(self.kept, self.cover, sampled(self.ground.size))
+        return self.source.left(self.cover)
 
     def gains(self, candidates: Rows) -> Gains:
         self._look_when_due()
         self.evaluations += len(candidates)
-        if self.kept is None:
-            return self.source.rises(candidates, self.cover, self.weights, self.ground.progress)
-        return rise.kept_rises(candidates, self.kept, self.cover, self.weights)
+        if self.kept is not None:
+            return rise.kept_rises(candidates, self.kept, self.cover, self.weights)
+        if self.rough is not None:
+            return self.rough.gains(candidates, self.cover, self.weights)
+        return self.source.rises(candidates, self.cover, self.weights, self.ground.progress)
 
     def add(self, row: int) -> None:
         if self.kept is None:
             self.value += float(rise.raise_line(self.source.line(row), self.cover, self.weights))
         else:
             self.value += float(rise.raise_kept(row, self.kept, self.cover, self.weights))
+        if self.rough is not None:
+            self.rough.rise(self.cover)
         self.picks += 1
         self._look_when_due()
 
@@ -141,52 +154,64 @@ class _Covering:
         self.value += float(gains.sum())
         return gains
 
-    def foresee(self, candidates: Rows) -> Foresight:
-        """The picks until a sweep fits, and bounds on all gains before each of them."""
-        assert isinstance(self.source, Tiles)
-        ground, source = self.ground, self.source
+    def foresee(self, candidates: Rows) -> None:
+        """The picks until what is left fits the memory, and bounds on all gains before each of them and from there on."""
+        source = self.source
+        assert isinstance(source, Tiles)
 
         def rises(rows: Rows, cover: Cover) -> Gains:
             self.evaluations += len(rows)
-            return source.rises(rows, cover, self.weights, ground.progress)
+            return source.rises(rows, cover, self.weights, self.ground.progress)
 
-        def enough(share: float) -> bool:
-            return self._fits(1.1 * share * ground.size)
+        given = source.vectors, source.steps, candidates, self.cover, self.weights, rises
+        self.path = foresee(*given, self.ground.memory, source.threads, self.ground.progress)
+        self.since, self.next_look, self.batch = self.picks, self.picks + len(self.path.gains), FORESEEN_BATCH
 
-        given = source.vectors, candidates, self.cover, self.weights
-        path = foresee(*given, rises, enough, ground.memory, source.threads, ground.progress)
-        self.next_look, self.batch = self.picks + len(path.gains), FORESEEN_BATCH
-        return _Ahead(self, path, self.picks)
-
-    def _fits(self, left: float) -> bool:
-        return 1.1 * left * self.ground.size * self.source.entry <= self.ground.memory
+    def ceilings(self, candidates: Rows) -> Gains:
+        if self.rough is not None:
+            return self.rough.ceilings(candidates, self.cover, self.weights)
+        assert self.path is not None
+        return self.path.ceilings(self.picks - self.since, self.cover)[candidates]
 
     def _look_when_due(self) -> None:
-        """Sweeps where that fits by now; leaves out of an earlier sweep what no longer counts."""
+        """Sweeps where that fits by now; leaves out of what is kept what no longer counts."""
         if self.picks < self.next_look:
             return
+        if self.path is not None:
+            self.rough, self.path = self._settled(self.path), None
         self.next_look = 2 * self.picks
         if self.kept is not None:
             if not self.shared:
                 left = rise.compact(self.kept, self.cover)
                 self.kept = self.kept[0], self.kept[1][:left], self.kept[2][:left]
             return
-        if not self._fits(self.source.left(self.cover)):
+        if self.rough is None:
+            if self._fits(self.source.left(self.cover), self.source.entry):
+                self._keep(self.source.sweep(self.cover, self.ground.progress))
             return
-        self.kept, self.batch = self.source.sweep(self.cover, self.ground.progress), KEPT_BATCH
-        count, size = len(self.kept[1]), self.ground.size
-        log.info("sweep after %d picks: %d similarities kept, %.2f %% of all pairs", self.picks, count, 100 * count / size**2)
+        left = self.rough.left(sampled(self.ground.size))
+        if left <= CLEAR and self._fits(left, rise.ENTRY):
+            self._keep(self.rough.exact(self.cover))
+            self.rough = None
+        else:
+            self.rough.compact()
 
+    def _settled(self, path: Path) -> Rough | None:
+        """What is left after the picks; None where they were others than expected to such a degree that looking again costs less."""
+        found = path.rough
+        if found is None:
+            return None
+        assert isinstance(self.source, Tiles)
+        low = np.flatnonzero(self.cover < found.base)
+        if len(low) > MISSED * self.ground.size:
+            return None
+        found.settle(self.cover, low, self.source.lines_above(low, self.cover) if len(low) else None)
+        return found
 
-@dataclass(frozen=True)
-class _Ahead:
-    state: _Covering
-    path: Path
-    since: int
+    def _fits(self, left: float, entry: int) -> bool:
+        return 1.2 * left * self.ground.size * entry <= self.ground.memory
 
-    @property
-    def ended(self) -> bool:
-        return self.state.picks - self.since >= len(self.path.gains)
-
-    def ceilings(self) -> Gains:
-        return self.path.ceilings(self.state.picks - self.since, self.state.cover)
+    def _keep(self, kept: Kept) -> None:
+        self.kept, self.batch = kept, KEPT_BATCH
+        count, size = len(kept[1]), self.ground.size
+        log.info("after %d picks: %d similarities kept, %.2f %% of all pairs", self.picks, count, 100 * count / size**2)

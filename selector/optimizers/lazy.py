@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import numpy as np
 
-from selector.core import Finish, Foreseeing, Pick, Problem, Thinning
+from selector.core import Finish, Pick, Problem, Thinning
 from selector.errors import RecipeError, unknown
 from selector.optimizers.opening import begin
 from selector.optimizers.racing import Race
@@ -37,7 +37,7 @@ def lazy(problem: Problem, rng: np.random.Generator, *, mode: str = "auto") -> G
         sampled = np.fromiter(first_picks(problem, limit, worth, rng), np.int64)
         for row, gain in zip(sampled.tolist(), state.add_all(sampled).tolist(), strict=True):
             yield Pick(row, gain)
-    ahead = thinning and not fast and isinstance(state, Foreseeing) and problem.ground.size >= FAR and problem.limit.prices is None
+    ahead = thinning and not fast and problem.ground.size >= FAR and problem.limit.prices is None
     race = Race(state, limit, worth, np.setdiff1d(problem.candidates, sampled), ahead)
     for row, gain in race.run():
         yield Pick(row, gain)
