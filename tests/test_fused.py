@@ -18,6 +18,7 @@ from selector.features import Vectors, dense, sparse
 from selector.kernels import sweep
 from selector.kernels.ceilings import ceilings, levels
 from selector.kernels.codes import encode
+from selector.kernels.nearest import nearest
 from selector.kernels.sketch import Sketch
 from selector.kernels.sources import Postings
 from selector.limits import Cost, Count
@@ -106,6 +107,15 @@ def test_a_sweep_keeps_exactly_what_is_above_coverage(integers: bool, count: int
         order = np.argsort(rows[mine])
         np.testing.assert_array_equal(rows[mine][order], np.flatnonzero(line > cover))
         np.testing.assert_array_equal(similarities[mine][order], line[line > cover])
+
+
+@settings(max_examples=40, deadline=None)
+@given(kind=st.sampled_from(KINDS), size=st.integers(1, 700), picks=st.integers(0, 12), seed=st.integers(0, 10**6), integers=st.booleans())
+def test_the_nearest_chosen_row_is_exact(kind: str, size: int, picks: int, seed: int, integers: bool) -> None:
+    found = vectors(kind, size, 16, seed)
+    chosen, steps = np.random.default_rng(seed).integers(0, size, picks), np.rint(found.data / found.step).astype(np.int16)
+    wanted = np.maximum(0, (found.data @ found.data[chosen].T).max(axis=1, initial=0.0))
+    np.testing.assert_array_equal(nearest(steps, found.step, encode(found.data, integers), chosen, 2), wanted)
 
 
 def test_a_sweep_of_many_tiles() -> None:

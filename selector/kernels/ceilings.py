@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from selector.core import Gains, Progress, Rows
 from selector.kernels.codes import Codes, Products, torch_left_alone
-from selector.kernels.rough import BLOCK, Found, Rough, by_candidate, codes_of
-from selector.kernels.sweep import places_above
+from selector.kernels.rough import BLOCK, TOP, Entries, Found, Rough
 
-TALL, WIDE = 512, 256  # rows and candidates of a tile
+TALL, WIDE = 1024, 256  # rows and candidates of a tile
 
 Levels = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]  # starts (n + 1,), then picks and the coverage from them on
 
@@ -52,40 +51,33 @@ def ceilings(
 ) -> Gains:
     """(picks + 1, m) at least the gain of each candidate before each pick and after the last; the gain itself where the codes are the rows.
 
-    `rough` is given what the candidates would raise above its base. O(n m d) products, and per pair a step for each level of the row.
+    `rough` is given what the candidates would raise above the last coverage, which is its base. O(n m d) products, and per pair a step
+    for each level of the row.
     """
     size, mine, exact = len(codes.steps), local(), codes.codes.dtype == np.float32
     longest, heavy = codes.lengths.max(initial=0.0), weights if exact else (weights * (1 + 3e-7)).astype(np.float32)
-    slack, kind = codes.errors * longest, np.float64 if exact else np.float32
+    slack, kind, unit = codes.errors * longest, np.float64 if exact else np.float32, 0.0 if rough is None else rough.unit
 
     def begin() -> None:
-        mine.products, mine.flags = Products(codes, TALL, WIDE), np.empty(WIDE, np.uint8)
-        mine.found = np.empty(TALL * WIDE + 16, np.uint16), np.empty(TALL * WIDE + 16, np.int32), np.empty(TALL * WIDE + 16, np.uint16)
+        mine.products, mine.found = Products(codes, TALL, WIDE), Entries()
 
     def block(place: int) -> tuple[Gains, Found | None]:
-        some, parts = codes.take(candidates[place : place + WIDE]), []
+        some, found = codes.take(candidates[place : place + WIDE]), mine.found
         totals = np.zeros((picks + 1, len(some.steps)))
+        found.clear()
         for first in range(0, size, TALL):
             part = slice(first, min(size, first + TALL))
             changes = np.zeros(totals.shape, kind)
             products = mine.products.of(codes.codes[part], some.codes)
-            own = codes.steps[part], codes.norms[part], slack[part]
-            _changes(products, first, *own, heavy[part], some.steps, some.errors, *through, changes)
+            own = codes.steps[part], codes.norms[part], slack[part], heavy[part]
+            if rough is not None:
+                found.make_room(first, products.size)
+            found.used += _changes(products, first, *own, (some.steps, some.errors), *through, changes, unit, *found.free())
             totals += changes
-            if rough is None:
-                continue
-            top = rough.base[part]
-            given = own[1], some.steps, some.errors
-            few = places_above(products, (top - own[2]) / own[0], *given, False, mine.flags, *mine.found[:2])
-            codes_of(products, *mine.found[:2], few, top, rough.unit, *own, some.steps, some.errors, mine.found[2])
-            lines, columns, found = (one[:few].copy() for one in mine.found)
-            parts.append((lines + np.int32(first), columns, found))
         np.cumsum(totals, axis=0, out=totals)
-        if not exact:  # float32 sums of at most 512 terms each, which add up to no more than twice the first total
+        if not exact:  # float32 sums of at most 1024 terms each, which add up to no more than twice the first total
             totals += 2 * TALL * 2.0**-24 * 1.5 * totals[0]
-        if rough is None:
-            return totals, None
-        return totals, by_candidate(len(some.steps), -(-size // BLOCK), *(np.concatenate(one) for one in zip(*parts, strict=True)))
+        return totals, None if rough is None else found.by_candidate(len(some.steps))
 
     out, done = np.empty((picks + 1, len(candidates))), 0
     with torch_left_alone(codes), ThreadPoolExecutor(threads, initializer=begin) as pool:
@@ -100,14 +92,19 @@ def ceilings(
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
-def _changes(products, first, steps, norms, slack, weights, their_steps, their_errors, starts, moments, reached, changes):  # type: ignore[no-untyped-def]
-    """Adds to `changes` (picks, b) by how much each candidate's gain moves at each pick, for the rows of this tile (r, b)."""
-    width = products.shape[1]
-    bounds, before = np.empty(width, np.float32), np.empty(width, changes.dtype)
+def _changes(products, first, steps, norms, slack, weights, theirs, starts, moments, reached, changes, unit, rows, columns, codes):  # type: ignore[no-untyped-def]
+    """Adds to `changes` (picks + 1, b) by how much each candidate's gain moves at each pick, for the rows of this tile (r, b).
+
+    With a `unit`, the places above the last level go to `rows`, `columns` and `codes`. Returns how many.
+    """
+    (their_steps, their_errors), width, count = theirs, products.shape[1], 0
+    bounds, before, flags = np.empty(width, np.float32), np.empty(width, changes.dtype), np.empty(width, np.uint8)
+    scale = np.float32(1 / unit if unit else 0)
     for row in range(products.shape[0]):
         step, norm, more, own, weight = steps[row], norms[row], slack[row], products[row], weights[row]
         for at in range(width):
             bounds[at] = step * (np.float32(own[at]) * their_steps[at] + norm * their_errors[at]) + more
+        level = np.float32(0)
         for place in range(starts[first + row], starts[first + row + 1]):
             level, moved = reached[place], changes[moments[place]]
             if place == starts[first + row]:
@@ -121,3 +118,15 @@ def _changes(products, first, steps, norms, slack, weights, their_steps, their_e
                     after = weight * (rise if rise > 0 else np.float32(0))
                     moved[at] += after - before[at]
                     before[at] = after
+        if scale == 0:
+            continue
+        for at in range(width):
+            flags[at] = bounds[at] > level
+        begin = count
+        for at in range(width):  # written always, counted where it holds: no branch to guess wrong
+            columns[count] = at
+            count += flags[at]
+        for place in range(begin, count):
+            rows[place] = (first + row) % BLOCK
+            codes[place] = min(np.int32(TOP), np.int32((bounds[columns[place]] - level) * scale) + np.int32(1))
+    return count

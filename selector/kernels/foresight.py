@@ -29,8 +29,9 @@ from selector.ties import first_best
 log = logging.getLogger(__name__)
 
 FAR_OFF = 0.5  # of the gain: bounds moved by more than that say nothing
-SAMPLE, SHORT, ASKED = 2048, 1024, 16  # sampled rows; candidates on the short list; how many of them are asked
+SAMPLE, SHORT, ASKED = 2048, 512, 16  # sampled rows; candidates on the short list; how many of them are asked
 FEWEST, MOST = 8, 256  # picks of a guess
+LEFT = 0.02  # of all similarities: with so many above coverage, keeping them costs less than further picks would
 ROOM = 1.25  # of the memory for what a sample says will be kept: bounds are above coverage more often than similarities
 
 
@@ -67,7 +68,7 @@ def foresee(
     threads: int,
     progress: Progress,
 ) -> Path:
-    """Bounds before each of the picks among `allowed` rows until what is left above coverage fits `memory`.
+    """Bounds before each of the picks among `allowed` rows until what is left above coverage is little and fits `memory`.
 
     `steps` (n, d) are the vectors in units of the grid; `rises` are exact gains of some candidates over a coverage.
     """
@@ -75,7 +76,7 @@ def foresee(
 
     def fitting(share: float) -> int | None:
         entries = int(ROOM * share * len(allowed) * vectors.size) + 1024
-        return entries if entries * rough.ENTRY <= memory else None
+        return entries if share <= LEFT and entries * rough.ENTRY <= memory else None
 
     path, gains, lines, entries = _guess(vectors, codes, allowed, cover, weights, rises, fitting, memory, threads, progress)
     guessed = time.perf_counter()

@@ -11,8 +11,8 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from selector.core import Gains, Rows
-from selector.kernels.rise import kept_rises
-from selector.kernels.sweep import Kept
+from selector.kernels.rise import kept_rises, raise_kept
+from selector.kernels.sweep import Kept, dot
 
 BLOCK = 1 << 16  # rows that two bytes can tell apart
 ENTRY = 4  # bytes
@@ -56,13 +56,21 @@ class Rough:
     def settle(self, cover: NDArray[np.float32], low: Rows, lines: Kept | None) -> None:
         """From now on for coverage at or above `cover`, which is below base in the rows `low`: `lines` holds those of all candidates."""
         self.low, self.lines = low, lines
-        self.rise(cover)
+        self._lift(cover)
 
-    def rise(self, cover: NDArray[np.float32]) -> None:
-        """The present coverage."""
+    def _lift(self, cover: NDArray[np.float32]) -> None:
         lift = (cover.astype(np.float64) - self.base) / self.unit
         self.lift = np.maximum(np.nextafter(lift.astype(np.float32), np.float32(-np.inf)), 0)
         self.lift[self.low] = np.inf
+
+    def add(self, row: int, cover: NDArray[np.float32], weights: Gains) -> float:
+        """Raises `cover` by the candidate's similarities; returns the weighted rise."""
+        kept = self._exact(np.array([row]), cover)
+        total = float(raise_kept(0, kept, cover, weights))
+        if self.lines is not None:
+            total += float(raise_kept(row, self.lines, cover, weights))
+        self._lift(cover)
+        return total
 
     def ceilings(self, candidates: Rows, cover: NDArray[np.float32], weights: Gains) -> Gains:
         """(m,) at least the gains. One step for each entry."""
@@ -82,50 +90,62 @@ class Rough:
         """How many rows a candidate may raise, at most, on average over these."""
         return float(_left(candidates, self.rows, self.codes, self.cuts, self.lift).mean())
 
-    def compact(self) -> None:
-        """Leaves out what no longer counts."""
-        self.used = _compact(self.rows, self.codes, self.cuts, self.lift)
-
     def exact(self, cover: NDArray[np.float32]) -> Kept:
         """The rows that each candidate would raise, and their similarities; those of the rows `low` come after the others."""
-        everybody = np.arange(len(cover))
-        counts = _left(everybody, self.rows, self.codes, self.cuts, self.lift)
-        if self.lines is not None:
-            counts += np.diff(self.lines[0])
-        starts = np.concatenate([[0], np.cumsum(counts)])
+        kept = self._exact(np.arange(len(cover)), cover)
+        return kept if self.lines is None else _side_by_side(kept, self.lines, cover)
+
+    def _exact(self, candidates: Rows, cover: NDArray[np.float32]) -> Kept:
+        starts = np.concatenate([[0], np.cumsum(_left(candidates, self.rows, self.codes, self.cuts, self.lift))])
         rows, similarities, ends = np.empty(int(starts[-1]), np.int32), np.empty(int(starts[-1]), np.float32), starts[:-1].copy()
-        _exact(self.rows, self.codes, self.cuts, self.lift, self.steps, self.square, cover, ends, rows, similarities)
-        if self.lines is not None:
-            _append(*self.lines, cover, ends, rows, similarities)
+        given = self.rows, self.codes, self.cuts, self.lift, self.steps, self.square
+        _exact(candidates, *given, cover, ends, rows, similarities)
         used = _close_up(starts, ends, rows, similarities)
-        return starts, rows[:used].copy(), similarities[:used].copy()
+        return starts, rows[:used], similarities[:used]
+
+
+class Entries:
+    """Entries of some candidates in the order of rows, as one thread finds them."""
+
+    def __init__(self) -> None:
+        self.rows, self.columns, self.codes = np.empty(0, np.uint16), np.empty(0, np.uint8), np.empty(0, np.uint16)
+        self.used, self.ends = 0, list[int]()
+
+    def clear(self) -> None:
+        self.used, self.ends = 0, []
+
+    def make_room(self, first: int, most: int) -> None:
+        """For up to `most` entries of rows from `first` on, all of one block."""
+        if first and first % BLOCK == 0:
+            self.ends.append(self.used)
+        if self.used + most + 8 > len(self.rows):
+            size = self.used + most + 8 + len(self.rows) // 2
+            self.rows, self.codes = np.resize(self.rows, size), np.resize(self.codes, size)
+            self.columns = np.resize(self.columns, size)
+
+    def free(self) -> tuple[NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint16]]:
+        return self.rows[self.used :], self.columns[self.used :], self.codes[self.used :]
+
+    def by_candidate(self, width: int) -> Found:
+        return _by_candidate(width, np.array([0, *self.ends, self.used]), self.rows, self.columns, self.codes)
 
 
 @njit(nogil=True, cache=True)
-def codes_of(products, lines, columns, count, top, unit, steps, norms, slack, their_steps, their_errors, out):  # type: ignore[no-untyped-def]
-    """Codes `out` of the bounds (kernels.codes) of `count` places of a tile of products, above the coverage `top` of their lines."""
-    for place in range(count):
-        line, column = lines[place], columns[place]
-        bound = steps[line] * (np.float32(products[line, column]) * their_steps[column] + norms[line] * their_errors[column]) + slack[line]
-        out[place] = min(TOP, int((np.float64(bound) - top[line]) / unit) + 1)
-
-
-@njit(nogil=True, cache=True)
-def by_candidate(width, blocks, rows, columns, codes):  # type: ignore[no-untyped-def]
-    """Entries in the order of rows put in the order of candidates; see `Found`."""
-    counts = np.zeros((width, blocks), np.int64)
-    for place in range(rows.size):
-        counts[columns[place], rows[place] // BLOCK] += 1
-    ends = np.zeros(width, np.int64)
+def _by_candidate(width, ends, rows, columns, codes):  # type: ignore[no-untyped-def]
+    counts = np.zeros((width, ends.size - 1), np.int64)
+    for block in range(ends.size - 1):
+        for place in range(ends[block], ends[block + 1]):
+            counts[columns[place], block] += 1
+    places = np.empty(width, np.int64)
     total = 0
     for candidate in range(width):
-        ends[candidate] = total
+        places[candidate] = total
         total += counts[candidate].sum()
     out_rows, out_codes = np.empty(total, np.uint16), np.empty(total, np.uint16)
-    for place in range(rows.size):
-        at = ends[columns[place]]
-        out_rows[at], out_codes[at] = rows[place] % BLOCK, codes[place]
-        ends[columns[place]] = at + 1
+    for place in range(total):
+        at = places[columns[place]]
+        out_rows[at], out_codes[at] = rows[place], codes[place]
+        places[columns[place]] = at + 1
     return counts, out_rows, out_codes
 
 
@@ -142,14 +162,6 @@ def _ceilings(candidates, rows, codes, cuts, lift, weights, bounds):  # type: ig
         bounds[position] = total
 
 
-@njit(cache=True, inline="always")
-def _dot(x, y):  # type: ignore[no-untyped-def]
-    total = 0
-    for at in range(x.size):
-        total += x[at] * y[at]
-    return total
-
-
 @njit(cache=True, parallel=True)
 def _gains(candidates, rows, codes, cuts, lift, base, unit, steps, square, cover, weights, gains):  # type: ignore[no-untyped-def]
     for position in prange(candidates.size):
@@ -158,7 +170,7 @@ def _gains(candidates, rows, codes, cuts, lift, base, unit, steps, square, cover
             for place in range(cuts[candidate, block], cuts[candidate, block + 1]):
                 row = block * BLOCK + rows[place]
                 if codes[place] > lift[row]:
-                    similarity = np.float32(_dot(steps[candidate], steps[row])) * square
+                    similarity = np.float32(dot(steps[candidate], steps[row])) * square
                     codes[place] = max(0, int(np.ceil((np.float64(similarity) - base[row]) / unit)))
                     if similarity > cover[row]:
                         total += weights[row] * (np.float64(similarity) - np.float64(cover[row]))
@@ -177,45 +189,36 @@ def _left(candidates, rows, codes, cuts, lift):  # type: ignore[no-untyped-def]
     return counts
 
 
-@njit(cache=True)
-def _compact(rows, codes, cuts, lift):  # type: ignore[no-untyped-def]
-    order, at = np.argsort(cuts[:, 0], kind="mergesort"), 0
-    for candidate in order:
-        begin = cuts[candidate, 0]
-        cuts[candidate, 0] = at
-        for block in range(cuts.shape[1] - 1):
-            end = cuts[candidate, block + 1]
-            for place in range(begin, end):
-                rows[at], codes[at] = rows[place], codes[place]
-                at += codes[at] > lift[block * BLOCK + rows[at]]
-            begin, cuts[candidate, block + 1] = end, at
-    return at
-
-
 @njit(cache=True, parallel=True)
-def _exact(rows, codes, cuts, lift, steps, square, cover, ends, out_rows, out):  # type: ignore[no-untyped-def]
-    for candidate in prange(ends.size):
-        at = ends[candidate]
+def _exact(candidates, rows, codes, cuts, lift, steps, square, cover, ends, out_rows, out):  # type: ignore[no-untyped-def]
+    for position in prange(ends.size):
+        candidate, at = candidates[position], ends[position]
         for block in range(cuts.shape[1] - 1):
             for place in range(cuts[candidate, block], cuts[candidate, block + 1]):
                 row = block * BLOCK + rows[place]
                 if codes[place] > lift[row]:
-                    similarity = np.float32(_dot(steps[candidate], steps[row])) * square
+                    similarity = np.float32(dot(steps[candidate], steps[row])) * square
                     if similarity > cover[row]:
                         out_rows[at], out[at] = row, similarity
                         at += 1
-        ends[candidate] = at
+        ends[position] = at
 
 
 @njit(cache=True)
-def _append(starts, rows, similarities, cover, ends, out_rows, out):  # type: ignore[no-untyped-def]
-    for candidate in range(ends.size):
-        at = ends[candidate]
-        for place in range(starts[candidate], starts[candidate + 1]):
-            if similarities[place] > cover[rows[place]]:
-                out_rows[at], out[at] = rows[place], similarities[place]
-                at += 1
-        ends[candidate] = at
+def _side_by_side(one, other, cover):  # type: ignore[no-untyped-def]
+    """Both columns of each candidate, one after the other; of the second what still counts."""
+    starts = np.zeros(one[0].size, np.int64)
+    size = one[1].size + other[1].size
+    rows, similarities, at = np.empty(size, np.int32), np.empty(size, np.float32), 0
+    for candidate in range(starts.size - 1):
+        for place in range(one[0][candidate], one[0][candidate + 1]):
+            rows[at], similarities[at] = one[1][place], one[2][place]
+            at += 1
+        for place in range(other[0][candidate], other[0][candidate + 1]):
+            rows[at], similarities[at] = other[1][place], other[2][place]
+            at += similarities[at] > cover[rows[at]]
+        starts[candidate + 1] = at
+    return starts, rows[:at], similarities[:at]
 
 
 @njit(cache=True)

@@ -17,6 +17,7 @@ from selector.errors import InputError
 from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
 from selector.kernels.codes import encode
+from selector.kernels.nearest import nearest
 from selector.kernels.sweep import Kept, half_sweep
 
 Unit = TypeVar("Unit")
@@ -132,6 +133,10 @@ class Tiles:
         for first in range(0, self.size, MANY):
             steps[first : first + MANY] = np.rint(self.data[first : first + MANY] / self.vectors.step)
         return steps
+
+    def nearest(self, chosen: Rows) -> Cover:
+        """(n,) the coverage by these rows alone."""
+        return nearest(self.steps, self.vectors.step, encode(self.data), chosen, self.threads)
 
     def lines_above(self, rows: Rows, cover: Cover) -> Kept:
         """For each of the n candidates those of these rows that it would raise, and their similarities."""

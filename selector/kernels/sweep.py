@@ -67,6 +67,15 @@ def half_sweep(steps: NDArray[np.int16], step: float, codes: Codes, cover: NDArr
     return _columns(found, np.sum(tallies, axis=0), rows, order.astype(np.int32), least, step)
 
 
+@njit(nogil=True, cache=True, inline="always")
+def dot(x, y):  # type: ignore[no-untyped-def]
+    """The product of two rows in units of the grid, exact."""
+    total = 0
+    for at in range(x.size):
+        total += x[at] * y[at]
+    return total
+
+
 @njit(nogil=True, cache=True)
 def places_above(products, limits, norms, steps, errors, diagonal, flags, lines, columns):  # type: ignore[no-untyped-def]
     """Places of the tile whose bound is above the limit of their line, into `lines` and `columns`; returns how many."""
@@ -93,10 +102,7 @@ def _confirm(block, tile, least, count, lines, columns, exact):  # type: ignore[
     kept = 0
     for place in range(count):
         line, column = lines[place], columns[place]
-        x, y = block[line], tile[column]
-        total = 0
-        for at in range(x.size):
-            total += x[at] * y[at]
+        total = dot(block[line], tile[column])
         lines[kept], columns[kept], exact[kept] = line, column, total
         kept += total > least[line]
     return kept

@@ -25,7 +25,7 @@ _GRAPHS: WeakKeyDictionary[Vectors, dict[tuple[int, int], Kept]] = WeakKeyDictio
 
 FORESEEN_BATCH = 8  # where bounds are close, few candidates have to be asked
 KEPT_BATCH = 4  # candidates worth asking at once where similarities are kept
-CLEAR = 512  # rows that a candidate would raise, on average, when what is kept roughly is made exact
+CLEAR = 256  # rows that a candidate would raise, on average, when what is kept roughly is made exact
 MISSED = 0.25  # of the rows: where so many are less covered than was expected, what was kept for them is of no use
 FIRST_LOOK = 8  # picks after which the similarities left are first estimated; then after every doubling
 
@@ -64,7 +64,11 @@ class FacilityLocation:
         return _Covering(ground, self._source(ground), chosen, self._graph(ground))
 
     def value(self, ground: Ground, rows: Rows) -> float:
-        return self.start(ground, rows).value
+        source = self._source(ground)
+        if self.neighbours is not None or not isinstance(source, Tiles):
+            return self.start(ground, rows).value
+        cover = source.nearest(rows).astype(np.float64)
+        return float(cover.sum() if ground.weights is None else ground.weights @ cover)
 
     def cap(self, ground: Ground) -> float | None:
         if self.neighbours is None:
@@ -136,12 +140,12 @@ class _Covering:
         return self.source.rises(candidates, self.cover, self.weights, self.ground.progress)
 
     def add(self, row: int) -> None:
-        if self.kept is None:
-            self.value += float(rise.raise_line(self.source.line(row), self.cover, self.weights))
-        else:
+        if self.kept is not None:
             self.value += float(rise.raise_kept(row, self.kept, self.cover, self.weights))
-        if self.rough is not None:
-            self.rough.rise(self.cover)
+        elif self.rough is not None:
+            self.value += self.rough.add(row, self.cover, self.weights)
+        else:
+            self.value += float(rise.raise_line(self.source.line(row), self.cover, self.weights))
         self.picks += 1
         self._look_when_due()
 
@@ -189,12 +193,11 @@ class _Covering:
             if self._fits(self.source.left(self.cover), self.source.entry):
                 self._keep(self.source.sweep(self.cover, self.ground.progress))
             return
+        self.next_look = self.picks + self.picks // 4 + 1
         left = self.rough.left(sampled(self.ground.size))
         if left <= CLEAR and self._fits(left, rise.ENTRY):
             self._keep(self.rough.exact(self.cover))
             self.rough = None
-        else:
-            self.rough.compact()
 
     def _settled(self, path: Path) -> Rough | None:
         """What is left after the picks; None where they were others than expected to such a degree that looking again costs less."""
