@@ -29,9 +29,11 @@ from selector.ties import first_best
 log = logging.getLogger(__name__)
 
 FAR_OFF = 0.5  # of the gain: bounds moved by more than that say nothing
-SAMPLE, SHORT, ASKED = 2048, 512, 16  # sampled rows; candidates on the short list; how many of them are asked
+SAMPLE = 2048  # rows on which everybody's gain is estimated
+SHORTER = ((2048, 8192), (128, None))  # so many of the best candidates are estimated again, on so many rows
+ASKED = 16  # how many of the best are asked for exact gains
 FEWEST, MOST = 8, 256  # picks of a guess
-LEFT = 0.02  # of all similarities: with so many above coverage, keeping them costs less than further picks would
+LEFT = 0.012  # of all similarities: with so many above coverage, keeping them costs less than further picks would
 ROOM = 1.25  # of the memory for what a sample says will be kept: bounds are above coverage more often than similarities
 
 
@@ -104,12 +106,16 @@ def _guess(
 ) -> tuple[Rows, Gains, NDArray[np.float32], int | None]:
     """Rows, their exact gains, their lines of similarities (picks, n), and how many entries what is left takes, None where too many."""
     size = vectors.size
-    rows = np.unique(np.linspace(0, size - 1, max(64, min(SAMPLE, size, memory // (4 * size)))).astype(np.int64))
+    rows = _spread(size, max(64, min(SAMPLE, memory // (4 * size))))
     sketch, cover, entries = Sketch(codes, rows, cover, threads), cover.copy(), None
-    some, path, found, lines = allowed[:: max(1, len(allowed) // 256)], list[int](), list[float](), list[NDArray[np.float32]]()
+    few, path, found, lines = allowed[:: max(1, len(allowed) // 256)], list[int](), list[float](), list[NDArray[np.float32]]()
     while len(path) < min(MOST, len(allowed)):
-        short = _largest(allowed, sketch.gains()[allowed], path, SHORT)
-        asked = _largest(short, estimated_gains(codes, short, cover, weights, threads), path, ASKED)
+        estimates: NDArray[Any] = sketch.gains()[allowed]
+        asked = allowed
+        for most, some in SHORTER:
+            asked = _largest(asked, estimates, path, most)
+            estimates = estimated_gains(codes, _spread(size, some or size), asked, cover, weights, threads)
+        asked = _largest(asked, estimates, path, ASKED)
         gains = rises(asked, cover)
         best = first_best(gains)
         row = int(asked[best])
@@ -119,13 +125,22 @@ def _guess(
         np.maximum(cover, lines[-1], out=cover)
         sketch.add(row)
         progress("guess", len(path), 0)
-        entries = fitting(sketch.left(some))
+        entries = fitting(sketch.left(few))
         if len(path) >= FEWEST and entries:
             break
     return np.array(path), np.array(found), np.array(lines), entries
 
 
+def _spread(size: int, most: int) -> Rows:
+    """Up to `most` of so many rows, evenly."""
+    return np.unique(np.linspace(0, size - 1, min(size, most)).astype(np.int64))
+
+
 def _largest(rows: Rows, estimates: NDArray[Any], but: list[int], most: int) -> Rows:
-    """The `most` rows with the largest estimates, ascending."""
+    """The `most` rows with the largest estimates, ascending; the lowest of those that tie."""
     estimates[np.isin(rows, but)] = -1
-    return rows if len(rows) <= most else np.sort(rows[np.argpartition(-estimates, most)[:most]])
+    if len(rows) <= most:
+        return rows
+    least = np.partition(estimates, -most)[-most]
+    above, ties = np.flatnonzero(estimates > least), np.flatnonzero(estimates == least)
+    return rows[np.sort(np.concatenate([above, ties[: most - len(above)]]))]

@@ -54,24 +54,6 @@ def tile_raise(values, cover, weights, gains):  # type: ignore[no-untyped-def]
         gains[candidate] += raise_line(values[candidate], cover, weights)
 
 
-@njit(cache=True, nogil=True)
-def tile_above(values, rows, cover):  # type: ignore[no-untyped-def]
-    """How many of a tile's `values` (b, r) are above the `cover` of their `rows` (r,) for each candidate, and these, in order."""
-    counts, found, similarities = (
-        np.zeros(values.shape[0], np.int64),
-        np.empty(values.size + 1, np.int32),
-        np.empty(values.size + 1, np.float32),
-    )
-    levels, at = cover[rows], 0
-    for candidate in range(values.shape[0]):
-        begin = at
-        for place in range(rows.size):
-            found[at], similarities[at] = rows[place], values[candidate, place]
-            at += values[candidate, place] > levels[place]
-        counts[candidate] = at - begin
-    return counts, found[:at].copy(), similarities[:at].copy()
-
-
 # ------------------------------------------------------------------------------------------------------- kept similarities
 
 

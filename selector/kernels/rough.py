@@ -17,6 +17,7 @@ from selector.kernels.sweep import Kept, dot
 BLOCK = 1 << 16  # rows that two bytes can tell apart
 ENTRY = 4  # bytes
 TOP = 65_534  # the largest code: no similarity is above it
+PART, NEAR = 4096, 1024  # candidates that one thread makes exact at a time, and rows that it looks at for all of them
 UP = 1 + 1e-6  # for sums in floating point
 
 Found = tuple[NDArray[np.int64], NDArray[np.uint16], NDArray[np.uint16]]  # entries of each candidate and block (m, blocks), rows, codes
@@ -191,17 +192,25 @@ def _left(candidates, rows, codes, cuts, lift):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, parallel=True)
 def _exact(candidates, rows, codes, cuts, lift, steps, square, cover, ends, out_rows, out):  # type: ignore[no-untyped-def]
-    for position in prange(ends.size):
-        candidate, at = candidates[position], ends[position]
+    for part in prange((candidates.size + PART - 1) // PART):
+        first, last = part * PART, min(candidates.size, (part + 1) * PART)
         for block in range(cuts.shape[1] - 1):
-            for place in range(cuts[candidate, block], cuts[candidate, block + 1]):
-                row = block * BLOCK + rows[place]
-                if codes[place] > lift[row]:
-                    similarity = np.float32(dot(steps[candidate], steps[row])) * square
-                    if similarity > cover[row]:
-                        out_rows[at], out[at] = row, similarity
-                        at += 1
-        ends[position] = at
+            places = np.empty(last - first, np.int64)
+            for position in range(first, last):
+                places[position - first] = cuts[candidates[position], block]
+            for near in range(0, BLOCK, NEAR):  # so many rows at a time stay in the cache for all candidates of the part
+                for position in range(first, last):
+                    candidate, at = candidates[position], ends[position]
+                    place, end = places[position - first], cuts[candidate, block + 1]
+                    while place < end and rows[place] < near + NEAR:
+                        row = block * BLOCK + rows[place]
+                        if codes[place] > lift[row]:
+                            similarity = np.float32(dot(steps[candidate], steps[row])) * square
+                            if similarity > cover[row]:
+                                out_rows[at], out[at] = row, similarity
+                                at += 1
+                        place += 1
+                    places[position - first], ends[position] = place, at
 
 
 @njit(cache=True)

@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 from selector.core import Gains, Rows
 from selector.kernels.codes import Codes, Products, torch_left_alone
 
-UNITS = 1 << 14  # of the largest similarity
+UNITS = 127  # of the largest similarity
 TALL, WIDE = 512, 256  # rows of a tile each way
 
 
 class Sketch:
-    """Similarities of n candidates to m sampled rows, 2 bytes each."""
+    """Similarities of n candidates to m sampled rows, a byte each."""
 
     def __init__(self, codes: Codes, rows: Rows, cover: NDArray[np.float32], threads: int) -> None:
         some, unit = codes.take(rows), UNITS / max(float(codes.lengths.max(initial=0.0)) ** 2, 1e-30)
-        self.lines = np.empty((len(codes.steps), len(rows)), np.int16)
+        self.lines = np.empty((len(codes.steps), len(rows)), np.int8)
 
         def fill(products: NDArray[Any], part: slice, sampled: slice) -> None:
             _fill(products, codes.steps[part], some.steps[sampled] * np.float32(unit), self.lines[part, sampled])
 
         _for_tiles(codes, some, threads, fill)
-        self.cover = np.minimum(np.rint(cover[rows] * unit), UNITS).astype(np.int16)
+        self.cover = np.minimum(np.rint(cover[rows] * unit), UNITS).astype(np.int8)
 
     def gains(self) -> NDArray[np.int64]:
         """(n,) in units."""
@@ -45,15 +45,15 @@ class Sketch:
         return float((self.lines[candidates] > self.cover).mean())
 
 
-def estimated_gains(codes: Codes, candidates: Rows, cover: NDArray[np.float32], weights: Gains, threads: int) -> Gains:
-    """(m,) gains over `cover` by products of codes, neither bounds nor exact. O(n m d)."""
-    some, parts = codes.take(candidates), -(-len(cover) // TALL)
-    gains = np.zeros((parts, len(candidates)))
+def estimated_gains(codes: Codes, rows: Rows, candidates: Rows, cover: NDArray[np.float32], weights: Gains, threads: int) -> Gains:
+    """(m,) gains from some `rows` over `cover` (n,) by products of codes, neither bounds nor exact. O(r m d)."""
+    covered, some, level, weight = codes.take(rows), codes.take(candidates), cover[rows], weights[rows]
+    gains = np.zeros((-(-len(rows) // TALL), len(candidates)))
 
     def add(products: NDArray[Any], part: slice, asked: slice) -> None:
-        _rises(products, codes.steps[part], some.steps[asked], cover[part], weights[part], gains[part.start // TALL, asked])
+        _rises(products, covered.steps[part], some.steps[asked], level[part], weight[part], gains[part.start // TALL, asked])
 
-    _for_tiles(codes, some, threads, add)
+    _for_tiles(covered, some, threads, add)
     return gains.sum(axis=0)
 
 
@@ -80,7 +80,7 @@ def _fill(products, steps, their_units, out):  # type: ignore[no-untyped-def]
     for row in range(products.shape[0]):
         for at in range(products.shape[1]):
             value = np.float32(products[row, at]) * (steps[row] * their_units[at])
-            out[row, at] = np.int16(min(np.float32(UNITS), max(np.float32(0), value)))
+            out[row, at] = np.int8(np.float32(0.5) + min(np.float32(UNITS), max(np.float32(0), value)))
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz", "reassoc"})
@@ -100,5 +100,5 @@ def _gains(lines, cover, gains):  # type: ignore[no-untyped-def]
     for candidate in prange(lines.shape[0]):
         line, total = lines[candidate], np.int32(0)
         for row in range(line.size):
-            total += np.int32(max(np.int16(0), np.int16(line[row] - cover[row])))
+            total += max(np.int8(0), np.int8(line[row] - cover[row]))
         gains[candidate] = total

@@ -18,7 +18,7 @@ from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
 from selector.kernels.codes import encode
 from selector.kernels.nearest import nearest
-from selector.kernels.sweep import Kept, half_sweep
+from selector.kernels.sweep import Kept, half_sweep, sweep_rows
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -140,17 +140,7 @@ class Tiles:
 
     def lines_above(self, rows: Rows, cover: Cover) -> Kept:
         """For each of the n candidates those of these rows that it would raise, and their similarities."""
-        tall = max(1, 16 * TILE // (4 * self.size))
-
-        def above(first: int) -> tuple[Rows, Rows, Cover]:
-            some = rows[first : first + tall]
-            values = self.data[some] @ self.data.T
-            lines, candidates = np.nonzero(values > cover[some, None])
-            return candidates.astype(np.int32), some[lines].astype(np.int32), values[lines, candidates]
-
-        candidates, lines, values = (np.concatenate(one) for one in zip(*self._together(above, range(0, len(rows), tall)), strict=True))
-        order = np.argsort(candidates, kind="stable")
-        return np.concatenate([[0], np.cumsum(np.bincount(candidates, minlength=self.size))]), lines[order], values[order]
+        return sweep_rows(self.steps, self.vectors.step, encode(self.data), rows, cover, self.threads)
 
     def _together(self, work: Callable[[Unit], Result], units: Sequence[Unit]) -> Iterator[Result]:
         """`work` on each unit, on all threads; results in the order of the units."""

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from selector.core import Progress
+from selector.core import Progress, Rows
 from selector.kernels.codes import Codes, Products, torch_left_alone
 
 TALL, WIDE = 256, 1024  # rows of a strip and of a tile across it: a tile of products is 1 MiB, about what a thread's own cache holds
@@ -37,8 +37,7 @@ def half_sweep(steps: NDArray[np.int16], step: float, codes: Codes, cover: NDArr
     def begin() -> None:
         mine.products, mine.counts = Products(coded, TALL, WIDE), np.zeros(size, np.int64)
         tallies.append(mine.counts)
-        mine.flags = np.empty(WIDE, np.uint8)
-        mine.found = np.empty(TALL * WIDE + 16, np.uint16), np.empty(TALL * WIDE + 16, np.int32), np.empty(TALL * WIDE + 16, np.int32)
+        mine.flags, mine.found = np.empty(WIDE, np.uint8), _buffers()
 
     def strip(first: int) -> _Pairs:
         block = slice(first, min(size, first + TALL))
@@ -65,6 +64,38 @@ def half_sweep(steps: NDArray[np.int16], step: float, codes: Codes, cover: NDArr
             left = max(0, size - pairs[0] - TALL)
             progress("sweep", size - left**2 // size, size)  # of the triangle: the first strips are the longest
     return _columns(found, np.sum(tallies, axis=0), rows, order.astype(np.int32), least, step)
+
+
+def sweep_rows(steps: NDArray[np.int16], step: float, codes: Codes, rows: Rows, cover: NDArray[np.float32], threads: int) -> Kept:
+    """For each candidate those of a few `rows` that it would raise, and their similarities. O(r n d) products of codes."""
+    least = np.floor(cover[rows].astype(np.float64) / step**2).astype(np.int32)
+    mine, theirs, level = local(), codes.take(rows), cover[rows]
+
+    def begin() -> None:
+        mine.products, mine.flags, mine.found = Products(codes, TALL, WIDE), np.empty(WIDE, np.uint8), _buffers()
+
+    def block(first: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
+        tile, parts = slice(first, min(len(steps), first + WIDE)), []
+        for start in range(0, len(rows), TALL):
+            part = slice(start, min(len(rows), start + TALL))
+            products = mine.products.of(theirs.codes[part], codes.codes[tile])
+            limits = (level[part] - theirs.errors[part] * codes.lengths[tile].max()) / theirs.steps[part]
+            own = theirs.norms[part], codes.steps[tile], codes.errors[tile]
+            few = places_above(products, limits, *own, False, mine.flags, *mine.found[:2])
+            few = _confirm(steps[rows[part]], steps[tile], least[part], few, *mine.found)
+            parts.append((rows[part][mine.found[0][:few]].astype(np.int32), *(one[:few].copy() for one in mine.found[1:])))
+        lines, columns, exact = (np.concatenate(one) for one in zip(*parts, strict=True))
+        order = np.argsort(columns, kind="stable")
+        return np.bincount(columns, minlength=tile.stop - first), lines[order], exact[order]
+
+    with torch_left_alone(codes), ThreadPoolExecutor(threads, initializer=begin) as pool:
+        counts, lines, exact = (np.concatenate(one) for one in zip(*pool.map(block, range(0, len(steps), WIDE)), strict=True))
+    return np.concatenate([[0], np.cumsum(counts)]), lines, exact.astype(np.float32) * np.float32(step**2)
+
+
+def _buffers() -> tuple[NDArray[np.uint16], NDArray[np.int32], NDArray[np.int32]]:
+    """Lines, columns and products of a tile's places."""
+    return np.empty(TALL * WIDE + 16, np.uint16), np.empty(TALL * WIDE + 16, np.int32), np.empty(TALL * WIDE + 16, np.int32)
 
 
 @njit(nogil=True, cache=True, inline="always")

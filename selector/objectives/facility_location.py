@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 _GRAPHS: WeakKeyDictionary[Vectors, dict[tuple[int, int], Kept]] = WeakKeyDictionary()  # one for a start, a value and a random reference
 
-FORESEEN_BATCH = 8  # where bounds are close, few candidates have to be asked
+FORESEEN_BATCH = 64  # where bounds are close few candidates have to be asked, but a pass over all rows costs much of what 64 cost
 KEPT_BATCH = 4  # candidates worth asking at once where similarities are kept
 CLEAR = 256  # rows that a candidate would raise, on average, when what is kept roughly is made exact
 MISSED = 0.25  # of the rows: where so many are less covered than was expected, what was kept for them is of no use
@@ -182,7 +182,7 @@ class _Covering:
         if self.picks < self.next_look:
             return
         if self.path is not None:
-            self.rough, self.path = self._settled(self.path), None
+            self.rough, self.path, self.batch = self._settled(self.path), None, KEPT_BATCH
         self.next_look = 2 * self.picks
         if self.kept is not None:
             if not self.shared:
@@ -190,6 +190,7 @@ class _Covering:
                 self.kept = self.kept[0], self.kept[1][:left], self.kept[2][:left]
             return
         if self.rough is None:
+            self.batch = self.source.batch
             if self._fits(self.source.left(self.cover), self.source.entry):
                 self._keep(self.source.sweep(self.cover, self.ground.progress))
             return
