@@ -22,6 +22,7 @@ from selector import processor
 
 INTEGER_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 _MOST = 127
+REGISTER = 64  # codes
 _ROUNDING = 4e-7  # of float32 in the bound itself, relative to the largest similarity
 
 
@@ -48,7 +49,8 @@ def encode(vectors: NDArray[np.float32], integers: bool | None = None) -> Codes:
     if not integers:
         ones, none = np.ones(size, np.float32), np.zeros(size, np.float32)
         return Codes(vectors, ones, none, lengths.astype(np.float32), lengths.astype(np.float32))
-    codes = np.empty(vectors.shape, np.int8)
+    # Zeros to a full register: torch 2.13 multiplies codes of one column wrongly.
+    codes = np.zeros((size, -(-vectors.shape[1] // REGISTER) * REGISTER), np.int8)
     steps, errors, norms = (np.empty(size) for _ in range(3))
     for first in range(0, size, 16_384):
         part = slice(first, first + 16_384)
@@ -56,7 +58,7 @@ def encode(vectors: NDArray[np.float32], integers: bool | None = None) -> Codes:
         steps[part] = np.abs(some).max(axis=1, initial=0.0) / _MOST
         step = np.where(steps[part] > 0, steps[part], 1.0).astype(np.float32)[:, None]
         rounded = np.rint(some / step)
-        codes[part] = rounded
+        codes[part, : vectors.shape[1]] = rounded
         norms[part] = np.sqrt(np.einsum("nd,nd->n", rounded, rounded, dtype=np.float64))
         rest = some - rounded * step
         errors[part] = np.sqrt(np.einsum("nd,nd->n", rest, rest, dtype=np.float64))

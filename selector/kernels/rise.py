@@ -13,7 +13,9 @@ from numba import get_num_threads, get_thread_id, njit, prange
 from numpy.typing import NDArray
 
 ENTRY = 8  # bytes of a kept similarity
+PARTS = 16  # of the candidates, one thread each when what is kept is compacted
 FEW = 512  # up to so many candidates one thread is done before a second has woken up
+FEW_WALKS = 32  # the same of walks over postings
 
 
 def threads() -> int:
@@ -99,18 +101,40 @@ def kept_left(kept, cover, candidates):  # type: ignore[no-untyped-def]
     return total / candidates.size
 
 
-@njit(cache=True)
-def compact(kept, cover):  # type: ignore[no-untyped-def]
+def compact(kept: Any, cover: Any) -> int:
     """Leaves out, in place, what no longer counts; returns how many similarities are left."""
     starts, rows, similarities = kept
-    at, begin = 0, 0
-    for candidate in range(starts.size - 1):
-        end = starts[candidate + 1]
-        for place in range(begin, end):
-            rows[at], similarities[at] = rows[place], similarities[place]
-            at += similarities[at] > cover[rows[at]]
-        begin, starts[candidate + 1] = end, at
-    return at
+    cuts = np.searchsorted(starts, np.linspace(0, starts[-1], PARTS + 1).astype(np.int64))
+    cuts[0], cuts[-1] = 0, len(starts) - 1
+    begins = starts[cuts]
+    ends = _compact_parts(cuts, starts, rows, similarities, cover)
+    at = 0
+    for part in range(PARTS):  # moved together
+        begin, count = begins[part], ends[part] - begins[part]
+        rows[at : at + count], similarities[at : at + count] = rows[begin : begin + count], similarities[begin : begin + count]
+        starts[cuts[part] : cuts[part + 1]] -= begin - at
+        at += count
+    starts[-1] = at
+    return int(at)
+
+
+@njit(cache=True, parallel=True)
+def _compact_parts(cuts, starts, rows, similarities, cover):  # type: ignore[no-untyped-def]
+    """Compacts each part of the candidates to its own begin; returns where each part's similarities end now."""
+    ends = np.empty(cuts.size - 1, np.int64)
+    begins = starts[cuts].copy()
+    lasts = starts[cuts].copy()
+    for part in prange(cuts.size - 1):
+        at, begin = begins[part], begins[part]
+        for candidate in range(cuts[part], cuts[part + 1]):
+            end = lasts[part + 1] if candidate + 1 == cuts[part + 1] else starts[candidate + 1]
+            starts[candidate] = at
+            for place in range(begin, end):
+                rows[at], similarities[at] = rows[place], similarities[place]
+                at += similarities[at] > cover[rows[at]]
+            begin = end
+        ends[part] = at
+    return ends
 
 
 @njit(cache=True)
@@ -179,7 +203,7 @@ def _posting_rises_alone(candidates, index, cover, weights, sums, touched, gains
 
 def posting_rises(candidates: Any, index: Any, cover: Any, weights: Any, sums: Any, touched: Any, gains: Any) -> None:
     """`gains` (m,) by the inverted index; `sums` and `touched` (threads, n) are scratch, `sums` zero between calls."""
-    loop = _posting_rises_together if len(candidates) > FEW else _posting_rises_alone
+    loop = _posting_rises_together if len(candidates) > FEW_WALKS else _posting_rises_alone
     loop(candidates, index, cover, weights, sums, touched, gains)
 
 

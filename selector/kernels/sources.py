@@ -38,6 +38,7 @@ class Source(Protocol):
     batch: int  # how many candidates are worth asking at once, at least
     entry: int  # bytes that a sweep takes at most for a similarity that it keeps
     dear: bool  # whether a gain costs a pass over all rows
+    enough: float  # rows left to a candidate, on average, from which keeping similarities pays
 
     def cover(self, chosen: Rows, before: Cover, weights: Gains) -> tuple[Cover, Gains]:
         """The coverage once these rows are chosen as well, and the weighted rise that each brought, one after another."""
@@ -73,7 +74,7 @@ class Tiles:
             raise InputError("these vectors are on no grid, so their similarities are not exact; make them with selector.features.dense.")
         self.vectors, self.data, self.size, self.batch = vectors, vectors.data, vectors.size, 128
         self.dear, self.entry = True, 14  # 10 bytes a pair, found once for both its rows in most cases, and 8 for each similarity kept
-        self.threads = rise.threads()
+        self.threads, self.enough = rise.threads(), np.inf
         tile = max(1, min(TILE, memory // 2 // self.threads))  # bytes
         self.tall = max(1, min(2048, tile // 1024))  # rows of a tile
         self.wide = max(1, min(256, tile // (4 * self.tall)))  # candidates of a tile
@@ -153,11 +154,13 @@ class Postings:
 
     def __init__(self, vectors: SparseVectors) -> None:
         rows, postings = vectors.data, vectors.postings
+        self.rows, self.positive = rows, bool((rows.data >= 0).all())
         self.index = (rows.indptr, rows.indices, rows.data, postings.indptr, postings.indices, postings.data)
         # (n + 1,) postings walked for all candidates before each one
         self.steps = np.concatenate([[0], np.cumsum(np.diff(postings.indptr)[rows.indices], dtype=np.int64)])[rows.indptr]
         self.size, self.batch = vectors.size, 4
-        self.dear, self.entry = False, 16  # the parts and the whole are both held for a moment
+        self.enough = self.steps[-1] / max(1, self.size) / 3
+        self.dear, self.entry = False, 9  # 8 bytes, and a part of them held twice for a moment
         self.scratch = np.zeros((rise.threads(), self.size)), np.zeros((rise.threads(), self.size), np.int32)
 
     def cover(self, chosen: Rows, before: Cover, weights: Gains) -> tuple[Cover, Gains]:
@@ -165,6 +168,8 @@ class Postings:
         return cover, np.array([rise.raise_line(self.line(int(row)), cover, weights) for row in chosen])
 
     def rises(self, candidates: Rows, cover: Cover, weights: Gains, progress: Progress) -> Gains:
+        if self.positive and not cover.any():  # every similarity counts whole, so their sum is one product with the sum of all rows
+            return self.rows[candidates] @ (self.rows.T @ weights)
         gains = np.zeros(len(candidates))
         for first in range(0, len(candidates), 16 * MANY):
             part = slice(first, first + 16 * MANY)
@@ -186,20 +191,19 @@ class Postings:
         # A candidate whose own walk is longer than a block would be cut twice.
         cuts = np.unique([*np.searchsorted(self.steps, np.arange(0, self.steps[-1], WALKED)), self.size])
         blocks = [np.arange(first, last) for first, last in itertools.pairwise(cuts)]
-        starts, parts, done = np.zeros(self.size + 1, np.int64), list[Kept](), 0
+        starts, done = np.zeros(self.size + 1, np.int64), 0
+        most = min(int(self.steps[-1]), int(1.2 * self.left(cover) * self.size) + WALKED)  # memory that is never written is never taken
+        rows, similarities = np.empty(most, np.int32), np.empty(most, np.float32)
         with ThreadPoolExecutor(rise.threads()) as pool:
-            for part in pool.map(partial(self._collect, cover=cover), blocks):
-                starts[done + 1 : done + 1 + len(part[0])] = starts[done] + part[0]
-                parts.append(part)
-                done += len(part[0])
+            for ends, some_rows, some in pool.map(partial(self._collect, cover=cover), blocks):
+                starts[done + 1 : done + 1 + len(ends)] = starts[done] + ends
+                place, end = starts[done], starts[done] + len(some)
+                if end > len(rows):
+                    rows, similarities = np.resize(rows, end + most // 4), np.resize(similarities, end + most // 4)
+                rows[place:end], similarities[place:end] = some_rows, some
+                done += len(ends)
                 progress("sweep", done, self.size)
-        rows, similarities = np.empty(int(starts[-1]), np.int32), np.empty(int(starts[-1]), np.float32)
-        place = 0
-        while parts:  # freed as they are copied
-            _, some_rows, some = parts.pop(0)
-            rows[place : place + len(some)], similarities[place : place + len(some)] = some_rows, some
-            place += len(some)
-        return starts, rows, similarities
+        return starts, rows[: starts[-1]], similarities[: starts[-1]]
 
     def _collect(self, candidates: Rows, cover: Cover) -> Kept:
         """Ends (m,) instead of starts, rows and similarities of these candidates."""

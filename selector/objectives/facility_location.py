@@ -186,12 +186,13 @@ class _Covering:
         self.next_look = 2 * self.picks
         if self.kept is not None:
             if not self.shared:
-                left = rise.compact(self.kept, self.cover)
-                self.kept = self.kept[0], self.kept[1][:left], self.kept[2][:left]
+                count = rise.compact(self.kept, self.cover)
+                self.kept = self.kept[0], self.kept[1][:count], self.kept[2][:count]
             return
         if self.rough is None:
             self.batch = self.source.batch
-            if self._fits(self.source.left(self.cover), self.source.entry):
+            left = self.source.left(self.cover)
+            if left <= self.source.enough and self._fits(left, self.source.entry):
                 self._keep(self.source.sweep(self.cover, self.ground.progress))
             return
         self.next_look = self.picks + self.picks // 4 + 1
