@@ -159,7 +159,7 @@ class Postings:
         # (n + 1,) postings walked for all candidates before each one
         self.steps = np.concatenate([[0], np.cumsum(np.diff(postings.indptr)[rows.indices], dtype=np.int64)])[rows.indptr]
         self.size, self.batch = vectors.size, 4
-        self.enough = self.steps[-1] / max(1, self.size) / 3
+        self.enough = self.steps[-1] / max(1, self.size) / 2
         self.dear, self.entry = False, 9  # 8 bytes, and a part of them held twice for a moment
         self.scratch = np.zeros((rise.threads(), self.size)), np.zeros((rise.threads(), self.size), np.int32)
 
