@@ -101,7 +101,7 @@ def assemble(recipe: Recipe, pool: Pool, kept: Rows, room: Room) -> Assembly:
         views[need.view][need.name] = features
         facts[need.name] = {**facts.get(need.name, {}), **features.facts}
         tables |= _vocabularies(naming.layer(recipe, of), of, side, pool, room)
-    ground = Ground(len(pool), views["vectors"], views["types"], views["scores"], None, room.memory, room.progress)
+    ground = Ground(len(pool), views["vectors"], views["types"], views["scores"], None, room.memory, room.progress, room.device)
     objective: Objective | Procedure = named[0].objective
     if len(named) > 1:
         rng = np.random.default_rng(recipe.seed)
@@ -112,7 +112,9 @@ def assemble(recipe: Recipe, pool: Pool, kept: Rows, room: Room) -> Assembly:
     return Assembly(problem, optimizer, named, facts, tables, costs)
 
 
-def rows_problem(features: Similarity, budget: int, name: str, options: Mapping[str, Any], kept: Rows, memory: int, seed: int) -> Problem:
+def rows_problem(
+    features: Similarity, budget: int, name: str, options: Mapping[str, Any], kept: Rows, memory: int, seed: int, device: str
+) -> Problem:
     """The problem over one's own vectors. Raises UnknownName, RecipeError or BudgetError."""
     objective = naming.alone(name, "vectors", seed, options)
     if any(need.view != "vectors" for need in objective.needs):
@@ -122,7 +124,7 @@ def rows_problem(features: Similarity, budget: int, name: str, options: Mapping[
     candidates = np.setdiff1d(np.arange(features.size), kept)
     if budget > len(candidates):
         raise BudgetError(f"the budget is {plural(budget, 'row')} but {len(candidates):,} can be chosen; lower the budget.")
-    return Problem(Ground(features.size, {"vectors": features}, memory=memory), objective, Count(budget), kept, candidates)
+    return Problem(Ground(features.size, {"vectors": features}, memory=memory, device=device), objective, Count(budget), kept, candidates)
 
 
 def _features(of: Layer, view: str, side: str, pool: Pool, room: Room) -> Any:

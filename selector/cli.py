@@ -71,7 +71,7 @@ def _machine(function: Command) -> Command:
     """The options that say how it is computed here; none changes which rows are picked."""
     for option in reversed(
         [
-            click.option("--device", default="cpu", show_default=True, help="cpu or cuda, for encoders."),
+            click.option("--device", default="cpu", show_default=True, help="cpu or cuda, for encoders and facility location."),
             click.option("--threads", default=0, help="Threads to use; 0 means all cores."),
             click.option("--memory", default="4GB", show_default=True, help="Memory to plan with; never changes which rows are picked."),
             click.option("--cache", type=click.Path(path_type=Path), help="Folder for features kept between runs."),

@@ -91,6 +91,7 @@ class Ground:
     weights: Gains | None = None  # (n,) how much each row counts when it is represented; None = all 1
     memory: int = 1 << 30  # bytes that tiles and kept entries may take; never changes which rows are picked
     progress: Progress = quiet
+    device: str = "cpu"  # where an objective that can multiplies large matrices; never changes which rows are picked
 
     def take(self, rows: Rows) -> Ground:
         """The ground set made of these rows only, in this order."""
@@ -102,6 +103,7 @@ class Ground:
             None if self.weights is None else self.weights[rows],
             self.memory,
             self.progress,
+            self.device,
         )
 
 
@@ -164,6 +166,11 @@ class Thinning(State, Protocol):
 @runtime_checkable
 class Foreseeing(Thinning, Protocol):
     """A state that can look ahead for less than the gains of all candidates would cost, and has bounds from then on."""
+
+    @property
+    def far_sighted(self) -> bool:
+        """Whether this one can."""
+        ...
 
     @property
     def sees(self) -> bool:

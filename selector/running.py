@@ -104,17 +104,19 @@ def select(pool: Pool | str | Path | Any, *, options: Options | None = None, **w
 
 
 def select_rows(vectors: Any, *, budget: int, objective: str = "facility-location", optimizer: str = "lazy", seed: int = 0,
-                kept: Any = NO_ROWS, unit: bool = True, memory: int = 2 << 30, **parameters: Any) -> Outcome:  # fmt: skip
+                kept: Any = NO_ROWS, unit: bool = True, memory: int = 2 << 30, device: str = "cpu",
+                **parameters: Any) -> Outcome:  # fmt: skip
     """Select rows of one's own matrix (n, d), dense or scipy sparse; `unit` scales each row to length 1 first (cosine).
 
-    `parameters` belong to the objective. Row numbers count in the matrix. Raises InputError for NaN or infinite values, BudgetError
-    for a budget that the rows cannot fill, UnknownName or RecipeError.
+    `parameters` belong to the objective. Row numbers count in the matrix. On the `device` 'cuda' facility location on dense vectors
+    picks the same rows as on the cpu. Raises InputError for NaN or infinite values, BudgetError for a budget that the rows cannot fill,
+    UnknownName or RecipeError.
     """
     from scipy.sparse import issparse
 
     features = sparse(vectors, unit=unit) if issparse(vectors) else dense(vectors, unit=unit)
     chosen = np.unique(np.asarray(kept, np.int64))
-    return engine.select(assembly.rows_problem(features, budget, objective, parameters, chosen, memory, seed),
+    return engine.select(assembly.rows_problem(features, budget, objective, parameters, chosen, memory, seed, device),
                          naming.optimizer(optimizer, {}), seed=seed)  # fmt: skip
 
 

@@ -165,6 +165,12 @@ def test_scale_from_a_checkout():
     assert re.search(r"\| 400 \| 40 \| ours, exact \|", text)
 
 
+def test_the_gpu_beside_the_processor_where_there_is_none():
+    text = run("bench_gpu.py", "--device", "cpu", "--sizes", "400", "--dimensions", "16", "--modes", "fast,exact")
+    assert re.search(r"\| 400 \| 40 \| fast \| [\d.]+ \| 0.0 \| [\d.]+ \| the same \|", text)
+    assert re.search(r"\| 400 \| 40 \| exact \|", text)
+
+
 def test_scale_stops_where_a_mode_was_ended(tmp_path):
     text = run("bench_scale.py", "--sizes", "200,400", "--dimensions", "16", "--modes", "exact", "--memory", "0.01")
     assert "| 200 | 20 | ours, exact | - | - | - | - | - | out of memory: more than 0.0 GiB |" in text

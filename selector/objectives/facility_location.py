@@ -13,6 +13,7 @@ from selector.core import NO_ROWS, Gains, Ground, Need, Rows, State
 from selector.errors import RecipeError
 from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
+from selector.kernels.device import OnDevice
 from selector.kernels.foresight import Path, foresee
 from selector.kernels.neighbours import neighbour_columns
 from selector.kernels.rough import Rough
@@ -65,7 +66,7 @@ class FacilityLocation:
 
     def value(self, ground: Ground, rows: Rows) -> float:
         source = self._source(ground)
-        if self.neighbours is not None or not isinstance(source, Tiles):
+        if self.neighbours is not None or not isinstance(source, Tiles | OnDevice):
             return self.start(ground, rows).value
         cover = source.nearest(rows).astype(np.float64)
         return float(cover.sum() if ground.weights is None else ground.weights @ cover)
@@ -94,6 +95,8 @@ class FacilityLocation:
         if isinstance(vectors, SparseVectors):
             return Postings(vectors)
         assert isinstance(vectors, Vectors)
+        if ground.device.startswith("cuda"):
+            return OnDevice(vectors, ground.device)
         return Tiles(vectors, ground.memory // 8)
 
 
@@ -118,6 +121,10 @@ class _Covering:
     @property
     def thinned(self) -> bool:
         return self.kept is not None or not self.source.dear
+
+    @property
+    def far_sighted(self) -> bool:
+        return isinstance(self.source, Tiles)
 
     @property
     def sees(self) -> bool:

@@ -25,7 +25,7 @@ class Race:
         self.state, self.limit, self.worth = state, limit, worth
         self.queue, self.picked = Queue(len(worth)), 0
         self.rows = candidates[limit.allows(candidates)]  # who competes; those who left since are known to the queue
-        self.seer = state if ahead and isinstance(state, Foreseeing) else None
+        self.seer = state if ahead and isinstance(state, Foreseeing) and state.far_sighted else None
         if self.seer is None:
             bounds = state.gains(self.rows)
             self.queue.update(self.rows, bounds * worth[self.rows], 0)
