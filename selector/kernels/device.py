@@ -8,7 +8,7 @@ after the first picks goes to the processor, where walks over few similarities a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,7 @@ from selector.features import Vectors
 from selector.kernels.sources import Cover, sampled
 from selector.kernels.sweep import Kept
 
-if TYPE_CHECKING:
-    import torch
+Tensor = Any  # of torch, which is loaded late
 
 TILE = 1 << 28  # similarities of a tile
 SPAN = 8192  # candidates of a tile, at most
@@ -105,10 +104,10 @@ class OnDevice:
         for place in range(0, self.size, self.tall):
             yield slice(place, min(self.size, place + self.tall))
 
-    def _moved(self, values: NDArray) -> torch.Tensor:  # type: ignore[type-arg]
+    def _moved(self, values: NDArray[Any]) -> Tensor:
         return self.torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
 
-    def _products(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    def _products(self, left: Tensor, right: Tensor) -> Tensor:
         """(len(left), len(right)) in full float32: another part of a program may have allowed TF32."""
         matmul = self.torch.backends.cuda.matmul
         before, matmul.allow_tf32 = matmul.allow_tf32, False
