@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import log
 from typing import Any, Protocol, runtime_checkable
@@ -12,16 +12,21 @@ import numpy as np
 from numba import njit
 
 from selector.core import Objective, Procedure
+from selector.kernels import codes
 from selector.objectives.coverage import Coverage
 from selector.objectives.dpp import DUAL_DIMENSIONS, Dpp
 from selector.objectives.facility_location import FacilityLocation
 from selector.objectives.mixture import Mixture
 from selector.objectives.quality import Quality
 from selector.objectives.random import Random
+from selector.optimizers.lazy import LARGE
+
+Options = Mapping[str, Any]  # of the optimizer
 
 # How much more than the bare count of operations the loops take, as measured on the real pool of 117,654 rows, 10,000 picks.
-SWEPT = 1.0  # facility location, dense: multiples of half of all products
-WALKED = 75.0  # facility location, sparse: multiples of all walks over postings
+SWEPT = {"fast": 1.0, "exact": 3.5}  # facility location, dense: multiples of half of all products, by mode
+CODED = 0.5  # the same where the processor multiplies codes of 8 bits
+WALKED = 38.0  # facility location, sparse: multiples of all walks over postings
 COUNTED = 24.0  # coverage: multiples of all types carried
 ASKED = 100.0  # DPP: evaluations a pick
 PICK = 100_000.0  # steps that choosing one row takes, whatever the objective
@@ -102,24 +107,24 @@ def _rate(work: Callable[[], Any], units: float) -> float:
     return units / best
 
 
-def selection(objective: Objective | Procedure, optimizer: str, epsilon: float, shape: Shape) -> Cost | None:
+def selection(objective: Objective | Procedure, optimizer: str, options: Options, shape: Shape) -> Cost | None:
     """What the picks cost; None where nobody knows."""
-    cost = objective.cost(shape) if isinstance(objective, Costed) else _known(objective, optimizer, epsilon, shape)
+    cost = objective.cost(shape) if isinstance(objective, Costed) else _known(objective, optimizer, options, shape)
     return None if cost is None else cost + Cost(walks=PICK * shape.picks)
 
 
-def _known(objective: Objective | Procedure, optimizer: str, epsilon: float, shape: Shape) -> Cost | None:
+def _known(objective: Objective | Procedure, optimizer: str, options: Options, shape: Shape) -> Cost | None:
     match objective:
         case FacilityLocation():
-            return _facility_location(optimizer, epsilon, shape)
+            return _facility_location(optimizer, options, shape)
         case Coverage():
-            return Cost(walks=_asked(optimizer, epsilon, shape, COUNTED) * shape.entries)
+            return Cost(walks=_asked(optimizer, options, shape, COUNTED) * shape.entries)
         case Dpp():
-            return _dpp(objective, optimizer, epsilon, shape)
+            return _dpp(objective, optimizer, options, shape)
         case Quality() | Random():
             return Cost(walks=float(shape.rows))
         case Mixture():
-            costs = [_known(part, optimizer, epsilon, shape) for part in objective.parts]
+            costs = [_known(part, optimizer, options, shape) for part in objective.parts]
             return None if None in costs else sum((one for one in costs if one), Cost())
     return None
 
@@ -133,28 +138,29 @@ def certificate(objective: Objective | Procedure, shape: Shape) -> Cost:
     return Cost(walks=shape.picks * shape.entries)
 
 
-def _asked(optimizer: str, epsilon: float, shape: Shape, lazy: float) -> float:
+def _asked(optimizer: str, options: Options, shape: Shape, lazy: float) -> float:
     """Gains asked for; `lazy` is the multiple of all candidates that the lazy optimizer asks."""
     if optimizer == "greedy":
         return float(shape.rows) * shape.picks
-    return shape.rows * (log(1 / epsilon) if optimizer == "stochastic" and epsilon else lazy)
+    return shape.rows * (log(1 / float(options.get("epsilon", 0.05))) if optimizer == "stochastic" else lazy)
 
 
-def _facility_location(optimizer: str, epsilon: float, shape: Shape) -> Cost:
+def _facility_location(optimizer: str, options: Options, shape: Shape) -> Cost:
     if shape.sparse:
-        return Cost(walks=_asked(optimizer, epsilon, shape, WALKED) * shape.walks, bytes=8.0 * shape.rows * shape.walks)
-    whole = 2.0 * shape.rows * shape.rows * shape.dimensions
-    if optimizer in ("greedy", "stochastic"):
-        return Cost(flops=_asked(optimizer, epsilon, shape, 1.0) * 2.0 * shape.rows * shape.dimensions)
+        return Cost(walks=_asked(optimizer, options, shape, WALKED) * shape.walks, bytes=8.0 * shape.rows * shape.walks)
+    whole = 2.0 * shape.rows * shape.rows * shape.dimensions * (CODED if codes.fast() else 1.0)
+    if optimizer in ("greedy", "stochastic"):  # in float32
+        return Cost(flops=_asked(optimizer, options, shape, 1.0) * 2.0 * shape.rows * shape.dimensions)
     if optimizer == "partitioned":
         parts = max(1, -(-shape.rows // 32_768))
-        return Cost(flops=SWEPT * (whole / 2 / parts + (2.0 * shape.picks) ** 2 * shape.dimensions))
-    return Cost(flops=SWEPT * whole / 2)
+        return Cost(flops=SWEPT["exact"] * (whole / 2 / parts + (2.0 * shape.picks) ** 2 * shape.dimensions))
+    mode = options.get("mode", "auto")
+    return Cost(flops=SWEPT["fast" if mode == "fast" or (mode == "auto" and shape.rows >= LARGE) else "exact"] * whole / 2)
 
 
-def _dpp(objective: Dpp, optimizer: str, epsilon: float, shape: Shape) -> Cost:
+def _dpp(objective: Dpp, optimizer: str, options: Options, shape: Shape) -> Cost:
     if objective.kernel == "linear" and not shape.sparse and shape.dimensions <= DUAL_DIMENSIONS:
-        asked = shape.rows + ASKED * shape.picks if optimizer == "lazy" else _asked(optimizer, epsilon, shape, 1.0)
+        asked = shape.rows + ASKED * shape.picks if optimizer == "lazy" else _asked(optimizer, options, shape, 1.0)
         return Cost(flops=2.0 * asked * shape.dimensions**2)
     lines = ASKED / 10 * shape.picks  # lines of the factor that are brought up, each with an entry for every pick
     return Cost(flops=2.0 * lines * shape.picks * shape.picks / 2, bytes=16.0 * shape.picks * shape.picks)

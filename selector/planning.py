@@ -104,10 +104,11 @@ def plan(recipe: Recipe, pool: Pool, read: float, room: Room, memory: int) -> Pl
         stage, shape = _features(recipe, of, need.view, side, usable, quiet_room)
         stages.append(stage)
         shapes[need.view, need.name] = None if shape is None else replace(shape, picks=picks)
-    epsilon = float(recipe.select.optimizer_options.get("epsilon", 0.05))
     for part in named:
         shape = next((shapes[need.view, need.name] for need in part.objective.needs if need.view != "scores"), Shape(len(usable), picks))
-        cost = None if shape is None else forecasts.selection(part.objective, recipe.select.optimizer, epsilon, shape)
+        cost = (
+            None if shape is None else forecasts.selection(part.objective, recipe.select.optimizer, recipe.select.optimizer_options, shape)
+        )
         by = f"{recipe.select.optimizer}, {picks:,} picks"
         if shape is None or cost is None:
             stages.append(Stage(f"select: {part.name}", None, None, f"{by}: nobody has said what it costs"))

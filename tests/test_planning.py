@@ -15,6 +15,7 @@ from selector.cache import Cache
 from selector.core import NO_ROWS, Need
 from selector.errors import MemoryForecast
 from selector.forecasts import Cost, Machine, Shape
+from selector.kernels import codes
 from selector.objectives.coverage import Coverage
 from selector.objectives.dpp import Dpp
 from selector.objectives.facility_location import FacilityLocation
@@ -94,18 +95,21 @@ def test_a_run_is_refused_before_any_work(tmp_path: Path) -> None:
 
 def test_costs_grow_as_they_should() -> None:
     dense, sparse = Shape(10_000, 100, dimensions=64), Shape(10_000, 100, 5000, entries=10, walks=900, sparse=True)
-    half = forecasts.selection(FacilityLocation("x"), "lazy", 0.05, dense)
-    assert half.flops == pytest.approx(forecasts.SWEPT * 10_000**2 * 64)
-    double = forecasts.selection(FacilityLocation("x"), "lazy", 0.05, replace(dense, rows=20_000))
+    half = forecasts.selection(FacilityLocation("x"), "lazy", {}, dense)
+    coded = forecasts.CODED if codes.fast() else 1.0
+    assert half.flops == pytest.approx(forecasts.SWEPT["exact"] * 10_000**2 * 64 * coded)
+    fast = forecasts.selection(FacilityLocation("x"), "lazy", {"mode": "fast"}, dense)
+    assert fast.flops == pytest.approx(forecasts.SWEPT["fast"] * 10_000**2 * 64 * coded)
+    double = forecasts.selection(FacilityLocation("x"), "lazy", {}, replace(dense, rows=20_000))
     assert double.flops == pytest.approx(4 * half.flops)
     for objective in (FacilityLocation("x"), Coverage("x"), Dpp("x"), Dpp("x", kernel="rbf"), Quality("x")):
         for shape in (dense, sparse):
-            greedy, lazy = (forecasts.selection(objective, name, 0.05, shape) for name in ("greedy", "lazy"))
+            greedy, lazy = (forecasts.selection(objective, name, {}, shape) for name in ("greedy", "lazy"))
             assert MACHINE.seconds(lazy) > 0
             if not isinstance(objective, Quality):
                 assert MACHINE.seconds(greedy) >= MACHINE.seconds(lazy) * 0.99 or objective == Dpp("x", kernel="rbf") or shape is sparse
-    both = forecasts.selection(Mixture((FacilityLocation("x"), Coverage("x")), (1, 1), (1, 1)), "lazy", 0.05, sparse)
-    parts = [forecasts.selection(one, "lazy", 0.05, sparse).walks for one in (FacilityLocation("x"), Coverage("x"))]
+    both = forecasts.selection(Mixture((FacilityLocation("x"), Coverage("x")), (1, 1), (1, 1)), "lazy", {}, sparse)
+    parts = [forecasts.selection(one, "lazy", {}, sparse).walks for one in (FacilityLocation("x"), Coverage("x"))]
     assert both.walks == pytest.approx(sum(parts) - forecasts.PICK * 100)
 
 
@@ -123,7 +127,7 @@ def test_an_objective_may_say_its_own_cost() -> None:
         def value(self, ground: Any, rows: Any) -> float: ...
 
     shape = Shape(11, 1)
-    assert forecasts.selection(Own(), "lazy", 0.05, shape).flops == 77
+    assert forecasts.selection(Own(), "lazy", {}, shape).flops == 77
     assert np.isfinite(MACHINE.seconds(forecasts.certificate(Own(), shape)))
 
 

@@ -40,10 +40,15 @@ class Codes:
         return Codes(self.codes[rows], self.steps[rows], self.errors[rows], self.lengths[rows], self.norms[rows])
 
 
+def fast() -> bool:
+    """Whether the processor multiplies integers of 8 bits several times as fast as float32."""
+    return not INTEGER_PRODUCTS.isdisjoint(processor.flags())
+
+
 def encode(vectors: NDArray[np.float32], integers: bool | None = None) -> Codes:
     """Codes of rows (n, d); `integers` None: where the processor multiplies them fast."""
     if integers is None:
-        integers = not INTEGER_PRODUCTS.isdisjoint(processor.flags())
+        integers = fast()
     size = len(vectors)
     lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
     if not integers:
