@@ -187,7 +187,7 @@ def test_a_wrong_guess_costs_time_and_nothing_else(monkeypatch: pytest.MonkeyPat
     rng = np.random.default_rng(0)
     monkeypatch.setattr(lazy_file, "FAR", 1)
     monkeypatch.setattr(Sketch, "gains", lambda self: rng.integers(0, 100, len(self.lines)))
-    monkeypatch.setattr("selector.kernels.foresight.SHORTER", ((3, None),))
+    monkeypatch.setattr("selector.kernels.foresight.SHORTER", ((3, 1),))
     monkeypatch.setattr("selector.kernels.foresight.ASKED", 1)
     misled = select(asked, partial(lazy, mode="exact"), reference=False)
     np.testing.assert_array_equal(misled.rows, plain.rows)

@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 
 FAR_OFF = 0.5  # of the gain: bounds moved by more than that say nothing
 SAMPLE = 2048  # rows on which everybody's gain is estimated
-SHORTER = ((2048, 8192), (128, None))  # so many of the best candidates are estimated again, on so many rows
+SHORTER = ((2048, 14), (128, 1))  # so many of the best candidates are estimated again, on one row in so many
 ASKED = 16  # how many of the best are asked for exact gains
 FEWEST, MOST = 8, 256  # picks of a guess
-LEFT = 0.012  # of all similarities: with so many above coverage, keeping them costs less than further picks would
+LEFT, FEW = 0.012, 100_000_000  # of all similarities, and of any: keeping so many costs less than further picks would
 ROOM = 1.25  # of the memory for what a sample says will be kept: bounds are above coverage more often than similarities
 
 
@@ -78,7 +78,7 @@ def foresee(
 
     def fitting(share: float) -> int | None:
         entries = int(ROOM * share * len(allowed) * vectors.size) + 1024
-        return entries if share <= LEFT and entries * rough.ENTRY <= memory else None
+        return entries if (share <= LEFT or entries <= FEW) and entries * rough.ENTRY <= memory else None
 
     path, gains, lines, entries = _guess(vectors, codes, allowed, cover, weights, rises, fitting, memory, threads, progress)
     guessed = time.perf_counter()
@@ -112,9 +112,9 @@ def _guess(
     while len(path) < min(MOST, len(allowed)):
         estimates: NDArray[Any] = sketch.gains()[allowed]
         asked = allowed
-        for most, some in SHORTER:
+        for most, every in SHORTER:
             asked = _largest(asked, estimates, path, most)
-            estimates = estimated_gains(codes, _spread(size, some or size), asked, cover, weights, threads)
+            estimates = estimated_gains(codes, _spread(size, -(-size // every)), asked, cover, weights, threads)
         asked = _largest(asked, estimates, path, ASKED)
         gains = rises(asked, cover)
         best = first_best(gains)
