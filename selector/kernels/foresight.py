@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ SAMPLE = 2048  # rows on which everybody's gain is estimated
 SHORTER = ((2048, 14), (128, 1))  # so many of the best candidates are estimated again, on one row in so many
 ASKED = 16  # how many of the best are asked for exact gains
 FEWEST, MOST = 8, 256  # picks of a guess
+LINE = 64  # bytes a row for each of them: the line, the coverage and the bounds, and half the memory for other things
 LEFT, FEW = 0.012, 100_000_000  # of all similarities, and of any: keeping so many costs less than further picks would
 ROOM = 1.25  # of the memory for what a sample says will be kept: bounds are above coverage more often than similarities
 
@@ -59,64 +61,58 @@ class Path:
         return self.present
 
 
-def foresee(
-    vectors: Vectors,
-    steps: NDArray[np.int16],
-    allowed: Rows,
-    cover: Cover,
-    weights: Gains,
-    rises: Callable[[Rows, Cover], Gains],
-    memory: int,
-    threads: int,
-    progress: Progress,
-) -> Path:
-    """Bounds before each of the picks among `allowed` rows until what is left above coverage is little and fits `memory`.
+@dataclass(frozen=True)
+class Scene:
+    """What there is to look at: who competes, over which coverage, and with what means."""
 
-    `steps` (n, d) are the vectors in units of the grid; `rises` are exact gains of some candidates over a coverage.
-    """
-    began, codes = time.perf_counter(), encode(vectors.data)
+    vectors: Vectors
+    steps: NDArray[np.int16]  # (n, d) the vectors in units of their grid
+    allowed: Rows
+    cover: Cover
+    weights: Gains
+    rises: Callable[[Rows, Cover], Gains]  # exact gains of some candidates over a coverage
+    memory: int
+    threads: int
+    progress: Progress
+
+
+def foresee(scene: Scene) -> Path:
+    """Bounds before each of the picks among the allowed rows until what is left above coverage is little and fits the memory."""
+    began, vectors, allowed, cover = time.perf_counter(), scene.vectors, scene.allowed, scene.cover
+    codes = encode(vectors.data)
 
     def fitting(share: float) -> int | None:
         entries = int(ROOM * share * len(allowed) * vectors.size) + 1024
-        return entries if (share <= LEFT or entries <= FEW) and entries * rough.ENTRY <= memory else None
+        return entries if (share <= LEFT or entries <= FEW) and entries * rough.ENTRY <= scene.memory else None
 
-    path, gains, lines, entries = _guess(vectors, codes, allowed, cover, weights, rises, fitting, memory, threads, progress)
+    path, gains, lines, entries = _guess(scene, codes, fitting)
     guessed = time.perf_counter()
     base = np.maximum(cover, lines.max(axis=0))
-    left = Rough(steps, vectors.step, base, entries) if entries else None
+    left = Rough(scene.steps, vectors.step, base, entries) if entries else None
     bounds = np.full((len(path) + 1, vectors.size), np.inf)
-    bounds[:, allowed] = ceilings(codes, allowed, levels(lines, cover), len(path), weights, threads, progress, left)
+    bounds[:, allowed] = ceilings(codes, allowed, levels(lines, cover), len(path), scene.weights, scene.threads, scene.progress, left)
     kept = 0 if left is None else left.used
     log.info("looked %d picks ahead: guess %.1f s, bounds %.1f s, %d similarities kept roughly", len(path), guessed - began,
              time.perf_counter() - guessed, kept)  # fmt: skip
-    return Path(lines, cover, gains, bounds, weights, left)
+    return Path(lines, cover, gains, bounds, scene.weights, left)
 
 
-def _guess(
-    vectors: Vectors,
-    codes: Codes,
-    allowed: Rows,
-    cover: Cover,
-    weights: Gains,
-    rises: Callable[[Rows, Cover], Gains],
-    fitting: Callable[[float], int | None],
-    memory: int,
-    threads: int,
-    progress: Progress,
-) -> tuple[Rows, Gains, NDArray[np.float32], int | None]:
+def _guess(scene: Scene, codes: Codes, fitting: Callable[[float], int | None]) -> tuple[Rows, Gains, NDArray[np.float32], int | None]:
     """Rows, their exact gains, their lines of similarities (picks, n), and how many entries what is left takes, None where too many."""
+    vectors, allowed = scene.vectors, scene.allowed
     size = vectors.size
-    rows = _spread(size, max(64, min(SAMPLE, memory // (4 * size))))
-    sketch, cover, entries = Sketch(codes, rows, cover, threads), cover.copy(), None
+    rows = _spread(size, max(64, min(SAMPLE, scene.memory // (4 * size))))
+    sketch, cover, entries = Sketch(codes, rows, scene.cover, scene.threads), scene.cover.copy(), None
+    most = min(MOST, len(allowed), max(FEWEST, scene.memory // (LINE * size)))
     few, path, found, lines = allowed[:: max(1, len(allowed) // 256)], list[int](), list[float](), list[NDArray[np.float32]]()
-    while len(path) < min(MOST, len(allowed)):
+    while len(path) < most:
         estimates: NDArray[Any] = sketch.gains()[allowed]
         asked = allowed
-        for most, every in SHORTER:
-            asked = _largest(asked, estimates, path, most)
-            estimates = estimated_gains(codes, _spread(size, -(-size // every)), asked, cover, weights, threads)
+        for short, every in SHORTER:
+            asked = _largest(asked, estimates, path, short)
+            estimates = estimated_gains(codes, _spread(size, -(-size // every)), asked, cover, scene.weights, scene.threads)
         asked = _largest(asked, estimates, path, ASKED)
-        gains = rises(asked, cover)
+        gains = scene.rises(asked, cover)
         best = first_best(gains)
         row = int(asked[best])
         path.append(row)
@@ -124,7 +120,7 @@ def _guess(
         lines.append(vectors.data @ vectors.data[row])
         np.maximum(cover, lines[-1], out=cover)
         sketch.add(row)
-        progress("guess", len(path), 0)
+        scene.progress("guess", len(path), 0)
         entries = fitting(sketch.left(few))
         if len(path) >= FEWEST and entries:
             break

@@ -14,7 +14,7 @@ from selector.errors import RecipeError
 from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
 from selector.kernels.device import OnDevice
-from selector.kernels.foresight import Path, foresee
+from selector.kernels.foresight import Path, Scene, foresee
 from selector.kernels.neighbours import neighbour_columns
 from selector.kernels.rough import Rough
 from selector.kernels.sources import Cover, Postings, Source, Tiles, sampled
@@ -175,7 +175,7 @@ class _Covering:
             return source.rises(rows, cover, self.weights, self.ground.progress)
 
         given = source.vectors, source.steps, candidates, self.cover, self.weights, rises
-        self.path = foresee(*given, self.ground.memory, source.threads, self.ground.progress)
+        self.path = foresee(Scene(*given, self.ground.memory, source.threads, self.ground.progress))
         self.since, self.next_look, self.batch = self.picks, self.picks + len(self.path.gains), FORESEEN_BATCH
 
     def ceilings(self, candidates: Rows) -> Gains:
