@@ -19,9 +19,11 @@ from selector.kernels import sweep
 from selector.kernels.ceilings import ceilings, levels
 from selector.kernels.codes import encode
 from selector.kernels.nearest import nearest
+from selector.kernels.rough import Rough
 from selector.kernels.sketch import Sketch
 from selector.kernels.sources import Postings
 from selector.limits import Cost, Count
+from selector.objectives import facility_location
 from selector.objectives.facility_location import FacilityLocation
 from selector.optimizers import lazy as lazy_file
 from selector.optimizers.greedy import greedy
@@ -271,3 +273,44 @@ def test_sparse_sweeps_in_blocks_of_any_size(walked: int, monkeypatch: pytest.Mo
     for candidate in range(60):
         wanted = np.flatnonzero(source.line(candidate) > cover)
         np.testing.assert_array_equal(np.sort(rows[starts[candidate] : starts[candidate + 1]]), wanted)
+
+
+def test_looking_ahead_for_some_leaves_everybodys_gain_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Law 2: a certificate asks for the gains of rows that quotas have shut out since, and were not looked ahead for."""
+    monkeypatch.setattr(facility_location, "CLEAR", 4)
+    found = vectors("clusters", 900, 24, 8)
+    ground = Ground(900, {"v": found})
+    plain, ahead = (FacilityLocation("v").start(ground) for _ in range(2))
+    everybody, seen = np.arange(900), set()
+    ahead.foresee(everybody[::2])
+    for shut_out in np.arange(300) % 40 == 39:
+        row = 2 * int(np.argmax(plain.gains(everybody[::2]))) + int(shut_out)
+        plain.add(row)
+        ahead.add(row)
+        np.testing.assert_array_equal(ahead.gains(everybody), plain.gains(everybody))
+        assert ahead.value == plain.value
+        seen.add("kept" if ahead.kept else "rough" if ahead.rough else "path")
+    assert seen == {"path", "rough", "kept"}
+
+
+def test_rough_similarities_of_more_rows_than_two_bytes_can_tell_apart() -> None:
+    size, some = 66_000, np.arange(65_400, 65_700)
+    found = vectors("clusters", size, 8, 4)
+    data, steps = found.data, np.rint(found.data / found.step).astype(np.int16)
+    lines = data[:6] @ data.T
+    base = np.maximum(lines.max(axis=0), 0).astype(np.float32)
+    kept = Rough(steps, found.step, base, 10)  # too little room, so that it has to grow
+    through = levels(lines, np.zeros(size, np.float32))
+    ceilings(encode(data, integers=True), some, through, 6, np.ones(size), 2, lambda *_: None, kept)
+    cover, low = base.copy(), np.array([3, 65_000, 65_800])
+    cover[low] *= 0.5  # less than was expected there
+    kept.settle(cover, low, sweep.sweep_rows(steps, found.step, encode(data), low, cover, 2))
+    wanted = np.maximum(data[some] @ data.T - cover, 0).sum(axis=1, dtype=np.float64)
+    assert (kept.ceilings(some, cover, np.ones(size)) >= wanted).all()
+    np.testing.assert_array_equal(kept.gains(some, cover, np.ones(size)), wanted)
+    assert (kept.ceilings(some, cover, np.ones(size)) >= wanted).all()  # also of what is exact by now
+    starts, rows, similarities = kept.exact(cover)
+    for candidate in (65_400, 65_699):
+        mine, line = slice(starts[candidate], starts[candidate + 1]), data @ data[candidate]
+        np.testing.assert_array_equal(np.sort(rows[mine]), np.flatnonzero(line > cover))
+        np.testing.assert_array_equal(similarities[mine], line[rows[mine]])

@@ -57,9 +57,10 @@ class Rough:
     def settle(self, cover: NDArray[np.float32], low: Rows, lines: Kept | None) -> None:
         """From now on for coverage at or above `cover`, which is below base in the rows `low`: `lines` holds those of all candidates."""
         self.low, self.lines = low, lines
-        self._lift(cover)
+        self.reach(cover)
 
-    def _lift(self, cover: NDArray[np.float32]) -> None:
+    def reach(self, cover: NDArray[np.float32]) -> None:
+        """The coverage has risen to this."""
         lift = (cover.astype(np.float64) - self.base) / self.unit
         self.lift = np.maximum(np.nextafter(lift.astype(np.float32), np.float32(-np.inf)), 0)
         self.lift[self.low] = np.inf
@@ -70,7 +71,7 @@ class Rough:
         total = float(raise_kept(0, kept, cover, weights))
         if self.lines is not None:
             total += float(raise_kept(row, self.lines, cover, weights))
-        self._lift(cover)
+        self.reach(cover)
         return total
 
     def ceilings(self, candidates: Rows, cover: NDArray[np.float32], weights: Gains) -> Gains:

@@ -114,6 +114,7 @@ class _Covering:
         self.kept, self.shared = kept, kept is not None  # a graph serves other states too
         self.path: Path | None = None  # bounds while the picks that were expected last
         self.rough: Rough | None = None  # what was left after them
+        self.unseen = np.zeros(ground.size, bool)  # rows that were not looked ahead for: nothing of theirs is kept
         self.picks, self.since, self.next_look = 0, 0, FIRST_LOOK
         self.evaluations, self.batch = 0, source.batch if kept is None else KEPT_BATCH
         self.add_all(chosen)
@@ -140,25 +141,41 @@ class _Covering:
     def gains(self, candidates: Rows) -> Gains:
         self._look_when_due()
         self.evaluations += len(candidates)
+        if self.kept is None and self.rough is None:
+            return self.source.rises(candidates, self.cover, self.weights, self.ground.progress)
+        unseen = self.unseen[candidates]
+        if not unseen.any():
+            return self._gains_of_seen(candidates)
+        gains = np.empty(len(candidates))
+        gains[~unseen] = self._gains_of_seen(candidates[~unseen])
+        gains[unseen] = self.source.rises(candidates[unseen], self.cover, self.weights, self.ground.progress)
+        return gains
+
+    def _gains_of_seen(self, candidates: Rows) -> Gains:
         if self.kept is not None:
             return rise.kept_rises(candidates, self.kept, self.cover, self.weights)
-        if self.rough is not None:
-            return self.rough.gains(candidates, self.cover, self.weights)
-        return self.source.rises(candidates, self.cover, self.weights, self.ground.progress)
+        assert self.rough is not None
+        return self.rough.gains(candidates, self.cover, self.weights)
 
     def add(self, row: int) -> None:
-        if self.kept is not None:
-            self.value += float(rise.raise_kept(row, self.kept, self.cover, self.weights))
-        elif self.rough is not None:
-            self.value += self.rough.add(row, self.cover, self.weights)
-        else:
-            self.value += float(rise.raise_line(self.source.line(row), self.cover, self.weights))
+        self.value += self._raised(row)
         self.picks += 1
         self._look_when_due()
 
+    def _raised(self, row: int) -> float:
+        """The weighted rise of the coverage by this row."""
+        if self.kept is not None and not self.unseen[row]:
+            return float(rise.raise_kept(row, self.kept, self.cover, self.weights))
+        if self.rough is not None and not self.unseen[row]:
+            return self.rough.add(row, self.cover, self.weights)
+        gain = float(rise.raise_line(self.source.line(row), self.cover, self.weights))
+        if self.rough is not None:
+            self.rough.reach(self.cover)
+        return gain
+
     def add_all(self, rows: Rows) -> Gains:
-        if self.kept is not None:
-            gains = np.array([rise.raise_kept(int(row), self.kept, self.cover, self.weights) for row in rows], np.float64)
+        if self.kept is not None or self.rough is not None:
+            gains = np.array([self._raised(int(row)) for row in rows], np.float64)
         else:
             self.cover, gains = self.source.cover(rows, self.cover, self.weights)
         self.picks += len(rows)
@@ -176,6 +193,8 @@ class _Covering:
 
         given = source.vectors, source.steps, candidates, self.cover, self.weights, rises
         self.path = foresee(Scene(*given, self.ground.memory, source.threads, self.ground.progress))
+        self.unseen[:] = True
+        self.unseen[candidates] = False
         self.since, self.next_look, self.batch = self.picks, self.picks + len(self.path.gains), FORESEEN_BATCH
 
     def ceilings(self, candidates: Rows) -> Gains:
@@ -201,6 +220,7 @@ class _Covering:
             left = self.source.left(self.cover)
             if left <= self.source.enough and self._fits(left, self.source.entry):
                 self._keep(self.source.sweep(self.cover, self.ground.progress))
+                self.unseen[:] = False
             return
         self.next_look = self.picks + self.picks // 4 + 1
         left = self.rough.left(sampled(self.ground.size))
