@@ -214,14 +214,15 @@ def value(vectors: np.ndarray, rows: np.ndarray) -> float:
     return total
 
 
-def publish(lines: Iterable[str], output: Path | None) -> None:
-    """Prints each line as it comes; all of them into `output` at the end."""
+def publish(lines: Iterable[str], output: Path | None) -> list[str]:
+    """Prints each line as it comes; all of them into `output` at the end. Returns them."""
     text = []
     for line in lines:
         print(line, flush=True)
         text.append(line)
     if output:
         output.write_text("\n".join(text) + "\n", encoding="utf-8")
+    return text
 
 
 if __name__ == "__main__":

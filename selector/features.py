@@ -37,6 +37,12 @@ class Vectors:
     def scale(self) -> float:
         return float(np.einsum("nd,nd->n", self.data, self.data).max(initial=0.0)) or 1.0
 
+    def on_grid(self) -> Vectors:
+        """Themselves; raises InputError where they are on no grid."""
+        if not self.step:
+            raise InputError("these vectors are on no grid, so their similarities are not exact; make them with selector.features.dense.")
+        return self
+
     def blocks(self, candidates: Rows, memory: int) -> Iterator[Block]:
         rows_at_once = min(self.size, 8192, max(1, memory // (4 * 64)))  # short enough that some 64 candidates share a tile
         width = max(1, min(len(candidates), memory // (4 * max(1, rows_at_once + self.dimensions))))

@@ -62,7 +62,6 @@ def test_the_rows_are_the_processors(where, mode, monkeypatch):
     grounds = [Ground(9000, {"v": found}, memory=1 << 25, device=name) for name in ("cpu", "cuda")]
     if where == "cpu":  # torch's cpu stands for the GPU
         monkeypatch.setattr("selector.objectives.facility_location.OnDevice", lambda vectors, _: OnDevice(vectors, "cpu"))
-        monkeypatch.setattr("selector.objectives.facility_location.FacilityLocation.value", lambda self, ground, rows: 0.0)
     asked = [Problem(ground, FacilityLocation("v"), Count(150), NO_ROWS, np.arange(9000)) for ground in grounds]
     here, there = (select(one, partial(lazy, mode=mode), seed=3) for one in asked)
     np.testing.assert_array_equal(there.rows, here.rows)

@@ -28,19 +28,17 @@ SPAN = 8192  # candidates of a tile, at most
 class OnDevice:
     """Dense vectors on a torch device: products of many candidates with all rows, a tile at a time. See kernels.sources.Source.
 
-    Takes n d 4 bytes of the device's memory and some 4 GB for tiles. Raises InputError for vectors on no grid, or where torch sees no such
+    Takes n d 4 bytes of the device's memory and up to 8 GB for tiles. Raises InputError for vectors on no grid, or where torch sees no such
     device.
     """
 
     def __init__(self, vectors: Vectors, device: str) -> None:
         import torch
 
-        if not vectors.step:
-            raise InputError("these vectors are on no grid, so their similarities are not exact; make them with selector.features.dense.")
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise InputError(f"the selection was asked to run on '{device}', but torch sees no GPU here; use the device cpu.")
         self.torch, self.device = torch, device
-        self.data = torch.from_numpy(np.ascontiguousarray(vectors.data)).to(device)
+        self.data = torch.from_numpy(np.ascontiguousarray(vectors.on_grid().data)).to(device)
         self.size, self.batch = vectors.size, 2048
         self.dear, self.entry, self.enough = True, 9, np.inf
         self.tall = max(1, min(self.size, TILE // SPAN))  # rows of a tile
@@ -57,7 +55,6 @@ class OnDevice:
         return cover.cpu().numpy(), gains
 
     def nearest(self, chosen: Rows) -> Cover:
-        """(n,) the coverage by these rows alone."""
         cover = self.torch.zeros(self.size, device=self.device)
         for first in range(0, len(chosen), SPAN):
             some = self.data[self._moved(chosen[first : first + SPAN])]

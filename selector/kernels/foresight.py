@@ -21,7 +21,7 @@ from selector.core import Gains, Progress, Rows
 from selector.features import Vectors
 from selector.kernels import rough
 from selector.kernels.ceilings import ceilings, levels
-from selector.kernels.codes import Codes, encode
+from selector.kernels.codes import Codes
 from selector.kernels.rough import Rough
 from selector.kernels.sketch import Sketch, estimated_gains
 from selector.kernels.sources import Cover
@@ -67,6 +67,7 @@ class Scene:
 
     vectors: Vectors
     steps: NDArray[np.int16]  # (n, d) the vectors in units of their grid
+    codes: Codes
     allowed: Rows
     cover: Cover
     weights: Gains
@@ -78,14 +79,13 @@ class Scene:
 
 def foresee(scene: Scene) -> Path:
     """Bounds before each of the picks among the allowed rows until what is left above coverage is little and fits the memory."""
-    began, vectors, allowed, cover = time.perf_counter(), scene.vectors, scene.allowed, scene.cover
-    codes = encode(vectors.data)
+    began, vectors, codes, allowed, cover = time.perf_counter(), scene.vectors, scene.codes, scene.allowed, scene.cover
 
     def fitting(share: float) -> int | None:
         entries = int(ROOM * share * len(allowed) * vectors.size) + 1024
         return entries if (share <= LEFT or entries <= FEW) and entries * rough.ENTRY <= scene.memory else None
 
-    path, gains, lines, entries = _guess(scene, codes, fitting)
+    path, gains, lines, entries = _guess(scene, fitting)
     guessed = time.perf_counter()
     base = np.maximum(cover, lines.max(axis=0))
     left = Rough(scene.steps, vectors.step, base, entries) if entries else None
@@ -97,9 +97,9 @@ def foresee(scene: Scene) -> Path:
     return Path(lines, cover, gains, bounds, scene.weights, left)
 
 
-def _guess(scene: Scene, codes: Codes, fitting: Callable[[float], int | None]) -> tuple[Rows, Gains, NDArray[np.float32], int | None]:
+def _guess(scene: Scene, fitting: Callable[[float], int | None]) -> tuple[Rows, Gains, NDArray[np.float32], int | None]:
     """Rows, their exact gains, their lines of similarities (picks, n), and how many entries what is left takes, None where too many."""
-    vectors, allowed = scene.vectors, scene.allowed
+    vectors, codes, allowed = scene.vectors, scene.codes, scene.allowed
     size = vectors.size
     rows = _spread(size, max(64, min(SAMPLE, scene.memory // (4 * size))))
     sketch, cover, entries = Sketch(codes, rows, scene.cover, scene.threads), scene.cover.copy(), None

@@ -10,10 +10,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from selector.core import Rows
-from selector.kernels.codes import Codes, Products, torch_left_alone
-from selector.kernels.sweep import dot, places_above
-
-TALL, WIDE = 256, 1024  # rows and chosen rows of a tile
+from selector.kernels.codes import Codes, torch_left_alone
+from selector.kernels.sweep import TALL, WIDE, Tile, dot
 
 
 def nearest(steps: NDArray[np.int16], step: float, codes: Codes, chosen: Rows, threads: int) -> NDArray[np.float32]:
@@ -24,22 +22,17 @@ def nearest(steps: NDArray[np.int16], step: float, codes: Codes, chosen: Rows, t
     some, theirs, mine = codes.take(chosen), steps[chosen], local()
 
     def begin() -> None:
-        mine.products, mine.flags = Products(codes, TALL, WIDE), np.empty(WIDE, np.uint8)
-        mine.found = np.empty(TALL * WIDE + 16, np.uint16), np.empty(TALL * WIDE + 16, np.int32)
+        mine.tile = Tile(codes)
 
     def strip(first: int) -> NDArray[np.int64]:
         block = slice(first, min(len(steps), first + TALL))
         best = np.zeros(block.stop - first, np.int64)
         for start in range(0, len(chosen), WIDE):
-            tile = slice(start, min(len(chosen), start + WIDE))
-            products = mine.products.of(codes.codes[block], some.codes[tile])
+            across = slice(start, min(len(chosen), start + WIDE))
+            mine.tile.multiply(codes.take(block), some.take(across))
             if start == 0:
-                _begin(products, steps[block], theirs[tile], some.steps[tile], best)
-            level = (best * step**2).astype(np.float32)
-            limits = (level - codes.errors[block] * some.lengths[tile].max()) / codes.steps[block]
-            given = codes.norms[block], some.steps[tile], some.errors[tile]
-            few = places_above(products, limits, *given, False, mine.flags, *mine.found)
-            _raise(steps[block], theirs[tile], few, *mine.found, best)
+                _begin(mine.tile.products, steps[block], theirs[across], some.steps[across], best)
+            _raise(steps[block], theirs[across], *mine.tile.above((best * step**2).astype(np.float32)), best)
         return best
 
     if not len(chosen):
@@ -61,7 +54,7 @@ def _begin(products, rows, theirs, their_steps, best):  # type: ignore[no-untype
 
 
 @njit(nogil=True, cache=True)
-def _raise(rows, theirs, count, lines, columns, best):  # type: ignore[no-untyped-def]
-    for place in range(count):
+def _raise(rows, theirs, lines, columns, best):  # type: ignore[no-untyped-def]
+    for place in range(lines.size):
         line = lines[place]
         best[line] = max(best[line], dot(rows[line], theirs[columns[place]]))

@@ -29,7 +29,6 @@ SAMPLED = 64  # rows of a cell from which its centre is found
 ROUNDS = 6  # of k-means
 REACH = 16  # the nearest of the nearest: so many of so many are looked at in the last step
 TALL = 512  # rows of a tile
-ENTRY = 8  # bytes: 4 for a row, 4 for a similarity
 
 
 def neighbour_columns(vectors: Vectors, neighbours: int, seed: int, progress: Progress = quiet, memory: int = 1 << 30) -> Kept:
@@ -43,7 +42,7 @@ def neighbour_columns(vectors: Vectors, neighbours: int, seed: int, progress: Pr
     """
     rows = vectors.size
     neighbours = max(1, min(neighbours, rows - 1))
-    need = 4 * ENTRY * rows * neighbours
+    need = 4 * rise.ENTRY * rows * neighbours
     if need > memory:
         raise MemoryForecast(
             f"a graph of {neighbours:,} neighbours for {rows:,} rows takes {size(need)} but the memory option leaves it {size(memory)}; "

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from selector.core import Gains, Progress, Rows
-from selector.errors import InputError
 from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
-from selector.kernels.codes import encode
+from selector.kernels.codes import Codes, encode
 from selector.kernels.nearest import nearest
 from selector.kernels.sweep import Kept, half_sweep, sweep_rows
 
@@ -52,6 +51,10 @@ class Source(Protocol):
         """(n,) similarities of all rows to this one."""
         ...
 
+    def nearest(self, chosen: Rows) -> Cover:
+        """(n,) the coverage by these rows alone."""
+        ...
+
     def left(self, cover: Cover) -> float:
         """How many rows a candidate would raise, on average over some 256 of them."""
         ...
@@ -70,9 +73,7 @@ class Tiles:
     """
 
     def __init__(self, vectors: Vectors, memory: int) -> None:
-        if not vectors.step:
-            raise InputError("these vectors are on no grid, so their similarities are not exact; make them with selector.features.dense.")
-        self.vectors, self.data, self.size, self.batch = vectors, vectors.data, vectors.size, 128
+        self.vectors, self.data, self.size, self.batch = vectors.on_grid(), vectors.data, vectors.size, 128
         self.dear, self.entry = True, 14  # 10 bytes a pair, found once for both its rows in most cases, and 8 for each similarity kept
         self.threads, self.enough = rise.threads(), np.inf
         tile = max(1, min(TILE, memory // 2 // self.threads))  # bytes
@@ -125,7 +126,11 @@ class Tiles:
 
     def sweep(self, cover: Cover, progress: Progress) -> Kept:
         with threadpool_limits(1, "blas"):
-            return half_sweep(self.steps, self.vectors.step, encode(self.data), cover, self.threads, progress)
+            return half_sweep(self.steps, self.vectors.step, self.codes, cover, self.threads, progress)
+
+    @cached_property
+    def codes(self) -> Codes:
+        return encode(self.data)
 
     @cached_property
     def steps(self) -> NDArray[np.int16]:
@@ -136,12 +141,11 @@ class Tiles:
         return steps
 
     def nearest(self, chosen: Rows) -> Cover:
-        """(n,) the coverage by these rows alone."""
-        return nearest(self.steps, self.vectors.step, encode(self.data), chosen, self.threads)
+        return nearest(self.steps, self.vectors.step, self.codes, chosen, self.threads)
 
     def lines_above(self, rows: Rows, cover: Cover) -> Kept:
         """For each of the n candidates those of these rows that it would raise, and their similarities."""
-        return sweep_rows(self.steps, self.vectors.step, encode(self.data), rows, cover, self.threads)
+        return sweep_rows(self.steps, self.vectors.step, self.codes, rows, cover, self.threads)
 
     def _together(self, work: Callable[[Unit], Result], units: Sequence[Unit]) -> Iterator[Result]:
         """`work` on each unit, on all threads; results in the order of the units."""
@@ -182,6 +186,9 @@ class Postings:
         line = np.zeros(self.size, np.float32)
         rise.posting_line(row, self.index, *self.scratch, line)
         return line
+
+    def nearest(self, chosen: Rows) -> Cover:
+        return self.cover(chosen, np.zeros(self.size, np.float32), np.ones(self.size))[0]
 
     def left(self, cover: Cover) -> float:
         sample = sampled(self.size)

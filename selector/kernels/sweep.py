@@ -35,23 +35,18 @@ def half_sweep(steps: NDArray[np.int16], step: float, codes: Codes, cover: NDArr
     size, mine, tallies = len(order), local(), list[NDArray[np.int64]]()
 
     def begin() -> None:
-        mine.products, mine.counts = Products(coded, TALL, WIDE), np.zeros(size, np.int64)
+        mine.tile, mine.exact, mine.counts = Tile(coded), _exact_buffer(), np.zeros(size, np.int64)
         tallies.append(mine.counts)
-        mine.flags, mine.found = np.empty(WIDE, np.uint8), _buffers()
 
     def strip(first: int) -> _Pairs:
         block = slice(first, min(size, first + TALL))
         parts = []
         for start in range(first, size, WIDE):
-            tile = slice(start, min(size, start + WIDE))
-            products = mine.products.of(coded.codes[block], coded.codes[tile])
-            longest = coded.lengths[tile].max()
-            limits = (level[block] - coded.errors[block] * longest) / coded.steps[block]
-            few = places_above(
-                products, limits, coded.norms[block], coded.steps[tile], coded.errors[tile], start == first, mine.flags, *mine.found[:2]
-            )
-            few = _confirm(rows[block], rows[tile], least[block], few, *mine.found)
-            lines, columns, exact = (one[:few].copy() for one in mine.found)
+            across = slice(start, min(size, start + WIDE))
+            mine.tile.multiply(coded.take(block), coded.take(across))
+            found = *mine.tile.above(level[block], diagonal=start == first), mine.exact
+            few = _confirm(rows[block], rows[across], least[block], *found)
+            lines, columns, exact = (one[:few].copy() for one in found)
             parts.append((lines, columns + np.int32(start), exact))
         lines, columns, exact = (np.concatenate(one) for one in zip(*parts, strict=True))
         _count(first, lines, columns, exact, least, mine.counts)
@@ -72,30 +67,46 @@ def sweep_rows(steps: NDArray[np.int16], step: float, codes: Codes, rows: Rows, 
     mine, theirs, level = local(), codes.take(rows), cover[rows]
 
     def begin() -> None:
-        mine.products, mine.flags, mine.found = Products(codes, TALL, WIDE), np.empty(WIDE, np.uint8), _buffers()
+        mine.tile, mine.exact = Tile(codes), _exact_buffer()
 
     def block(first: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
-        tile, parts = slice(first, min(len(steps), first + WIDE)), []
+        across, parts = slice(first, min(len(steps), first + WIDE)), []
         for start in range(0, len(rows), TALL):
             part = slice(start, min(len(rows), start + TALL))
-            products = mine.products.of(theirs.codes[part], codes.codes[tile])
-            limits = (level[part] - theirs.errors[part] * codes.lengths[tile].max()) / theirs.steps[part]
-            own = theirs.norms[part], codes.steps[tile], codes.errors[tile]
-            few = places_above(products, limits, *own, False, mine.flags, *mine.found[:2])
-            few = _confirm(steps[rows[part]], steps[tile], least[part], few, *mine.found)
-            parts.append((rows[part][mine.found[0][:few]].astype(np.int32), *(one[:few].copy() for one in mine.found[1:])))
+            mine.tile.multiply(theirs.take(part), codes.take(across))
+            found = *mine.tile.above(level[part]), mine.exact
+            few = _confirm(steps[rows[part]], steps[across], least[part], *found)
+            parts.append((rows[part][found[0][:few]].astype(np.int32), *(one[:few].copy() for one in found[1:])))
         lines, columns, exact = (np.concatenate(one) for one in zip(*parts, strict=True))
         order = np.argsort(columns, kind="stable")
-        return np.bincount(columns, minlength=tile.stop - first), lines[order], exact[order]
+        return np.bincount(columns, minlength=across.stop - first), lines[order], exact[order]
 
     with torch_left_alone(codes), ThreadPoolExecutor(threads, initializer=begin) as pool:
         counts, lines, exact = (np.concatenate(one) for one in zip(*pool.map(block, range(0, len(steps), WIDE)), strict=True))
     return np.concatenate([[0], np.cumsum(counts)]), lines, exact.astype(np.float32) * np.float32(step**2)
 
 
-def _buffers() -> tuple[NDArray[np.uint16], NDArray[np.int32], NDArray[np.int32]]:
-    """Lines, columns and products of a tile's places."""
-    return np.empty(TALL * WIDE + 16, np.uint16), np.empty(TALL * WIDE + 16, np.int32), np.empty(TALL * WIDE + 16, np.int32)
+def _exact_buffer() -> NDArray[np.int32]:
+    return np.empty(TALL * WIDE + 16, np.int32)
+
+
+class Tile:
+    """One thread's tile of products of codes, and its places whose similarity may be above a level."""
+
+    def __init__(self, codes: Codes) -> None:
+        self._multiplier, self._flags = Products(codes, TALL, WIDE), np.empty(WIDE, np.uint8)
+        self._lines, self._columns = np.empty(TALL * WIDE + 16, np.uint16), np.empty(TALL * WIDE + 16, np.int32)
+
+    def multiply(self, left: Codes, right: Codes) -> None:
+        """Up to TALL rows with up to WIDE."""
+        self.left, self.right, self.products = left, right, self._multiplier.of(left.codes, right.codes)
+
+    def above(self, level: NDArray[np.float32], diagonal: bool = False) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
+        """Lines and columns of these places, until the next call; `level` is that of each line. `diagonal`: only right of it."""
+        left, right = self.left, self.right
+        limits = (level - left.errors * right.lengths.max()) / left.steps
+        few = _places_above(self.products, limits, left.norms, right.steps, right.errors, diagonal, self._flags, self._lines, self._columns)
+        return self._lines[:few], self._columns[:few]
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -108,7 +119,7 @@ def dot(x, y):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def places_above(products, limits, norms, steps, errors, diagonal, flags, lines, columns):  # type: ignore[no-untyped-def]
+def _places_above(products, limits, norms, steps, errors, diagonal, flags, lines, columns):  # type: ignore[no-untyped-def]
     """Places of the tile whose bound is above the limit of their line, into `lines` and `columns`; returns how many."""
     count, width = 0, products.shape[1]
     flags[width:] = 0
@@ -128,10 +139,10 @@ def places_above(products, limits, norms, steps, errors, diagonal, flags, lines,
 
 
 @njit(nogil=True, cache=True)
-def _confirm(block, tile, least, count, lines, columns, exact):  # type: ignore[no-untyped-def]
+def _confirm(block, tile, least, lines, columns, exact):  # type: ignore[no-untyped-def]
     """The exact products of these places, in place; those not above `least` of their line are dropped; returns how many are left."""
     kept = 0
-    for place in range(count):
+    for place in range(lines.size):
         line, column = lines[place], columns[place]
         total = dot(block[line], tile[column])
         lines[kept], columns[kept], exact[kept] = line, column, total

@@ -65,10 +65,9 @@ class FacilityLocation:
         return _Covering(ground, self._source(ground), chosen, self._graph(ground))
 
     def value(self, ground: Ground, rows: Rows) -> float:
-        source = self._source(ground)
-        if self.neighbours is not None or not isinstance(source, Tiles | OnDevice):
+        if self.neighbours is not None:
             return self.start(ground, rows).value
-        cover = source.nearest(rows).astype(np.float64)
+        cover = self._source(ground).nearest(rows).astype(np.float64)
         return float(cover.sum() if ground.weights is None else ground.weights @ cover)
 
     def cap(self, ground: Ground) -> float | None:
@@ -191,7 +190,7 @@ class _Covering:
             self.evaluations += len(rows)
             return source.rises(rows, cover, self.weights, self.ground.progress)
 
-        given = source.vectors, source.steps, candidates, self.cover, self.weights, rises
+        given = source.vectors, source.steps, source.codes, candidates, self.cover, self.weights, rises
         self.path = foresee(Scene(*given, self.ground.memory, source.threads, self.ground.progress))
         self.unseen[:] = True
         self.unseen[candidates] = False
