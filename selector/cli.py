@@ -174,7 +174,7 @@ def inspect(pool: str, as_json: bool, **given: Any) -> None:
 
 
 @commands.command(name="list")
-@click.argument("kind", type=click.Choice(["objectives", "layers", "optimizers"]))
+@click.argument("kind", type=click.Choice(["objectives", "layers", "optimizers", "measures"]))
 def list_(kind: str) -> None:
     """Names with one line each."""
     from selector import registry, terminal

@@ -352,6 +352,19 @@ class Texts:
     column: Callable[[str], Any]  # name -> the pool's column (pyarrow ChunkedArray, n values); raises UnknownName with a hint
 
 
+@dataclass(frozen=True)
+class Tokens:
+    """Ragged token ids: those of text i are `ids[starts[i] : starts[i + 1]]`."""
+
+    ids: NDArray[np.int32]  # all tokens, text after text
+    starts: NDArray[np.int64]  # (n + 1,)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(n,) tokens of each text."""
+        return np.diff(self.starts)
+
+
 class Store(Protocol):
     """Where features are kept between runs."""
 
@@ -392,4 +405,54 @@ class Worded(Protocol):
 
     def vocabulary_table(self, texts: Texts, room: Room) -> Any:
         """A pyarrow table with one line a type, written beside the result as CSV."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------------------------- measures
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What one number of a measure says, and which way it points."""
+
+    name: str  # as a person reads it, as 'nearest-neighbour distance'
+    direction: int  # 1: larger is more diverse; -1: smaller is; 0: neither
+    judged: bool = False  # whether it takes part in the verdict on its layer
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One number of a measure for one set of rows."""
+
+    value: float
+    error: float | None = None  # standard error where a sample stands for all; None where the number is exact
+
+
+class Aspect(Protocol):
+    """One side of all rows, the pool's and any other dataset's, as measures read it; each view is made once, when asked for."""
+
+    side: str  # 'instruction' or 'response'
+    size: int  # n
+    pool: Rows  # the rows of the pool, which a set is to stand for
+    seed: int  # of every sample that a measure draws
+    threads: int
+    memory: int  # bytes
+
+    def texts(self) -> Sequence[str]: ...
+
+    def tokens(self) -> Tokens: ...
+
+    def vectors(self, layer: str) -> Similarity: ...
+
+    def types(self, layer: str) -> Types: ...
+
+
+class Measure(Protocol):
+    """A family of measures that share their work: a frozen dataclass with the one parameter `layer`."""
+
+    layers: ClassVar[tuple[str, ...]]  # where it is read: 'surface', 'macro', 'meso', 'micro'
+    scales: ClassVar[tuple[Scale, ...]]
+
+    def over(self, aspect: Aspect) -> Callable[[Rows], Sequence[Reading]]:
+        """What is prepared once for all sets; the function gives a reading on each scale for one set of distinct rows."""
         ...

@@ -17,7 +17,7 @@ from typing import Any
 
 from selector.errors import UnknownName, unknown
 
-KINDS = ("objectives", "layers", "optimizers")
+KINDS = ("objectives", "layers", "optimizers", "measures")
 
 
 def find(kind: str, name: str) -> Any:

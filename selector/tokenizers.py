@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from selector.core import Room, Texts
+from selector.core import Room, Texts, Tokens
 from selector.errors import InputError
 from selector.idle_splits import Variants, variants
 from selector.pieces import readable
@@ -26,19 +26,6 @@ from selector.pieces import readable
 EMBEDDED = "deepseek"
 _SHARD = 16_384  # texts kept in the store at once
 _BATCH = 128, 250_000  # texts, characters tokenized at once by one thread: small, so that no thread waits long for the last one
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """Ragged token ids: those of text i are `ids[starts[i] : starts[i + 1]]`."""
-
-    ids: NDArray[np.int32]  # all tokens, text after text
-    starts: NDArray[np.int64]  # (n + 1,)
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """(n,) tokens of each text."""
-        return np.diff(self.starts)
 
 
 class Tokenizer(Protocol):
