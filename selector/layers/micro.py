@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selector import tokenizers
-from selector.core import Room, Texts, Types
+from selector.core import Room, Texts, Tokens, Types
 from selector.errors import InputError, RecipeError, plural
 from selector.features import SparseVectors, sparse, tidy
 
@@ -130,7 +130,7 @@ def _bounds(band: str, rows: int) -> tuple[int, int]:
     return int(written[1]), int(written[2])
 
 
-def _blocks(found: tokenizers.Tokens) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32], int]]:
+def _blocks(found: Tokens) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32], int]]:
     """(row within the block, token) of every occurrence, and the block's rows: what is counted at once stays small."""
     rows = len(found.starts) - 1
     for first in range(0, rows, _BLOCK):
