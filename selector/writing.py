@@ -27,6 +27,7 @@ ROWS_PER_FILE = 200_000
 OWN = {  # names that a selection's folder may hold
     *("README.md", "manifest.json", "data", "picks.parquet", "dropped.parquet", "vocabulary-*.csv"),
     *("dataset_info.json", "state.json", "*.arrow"),
+    *("balance.json", "love-plot.png", "love-plot.svg"),  # of matched splits
 }
 
 
@@ -159,9 +160,14 @@ def dataset(folder: Path, table: pa.Table, save: str) -> list[str]:
         finally:
             enable_progress_bars()
         return sorted(one.name for one in folder.glob("*.arrow"))
-    (folder / "data").mkdir()
+    return parquet(folder, "data", table)
+
+
+def parquet(folder: Path, below: str, table: pa.Table) -> list[str]:
+    """The rows as `train-*.parquet` in the new folder `below`, with digests in their names as `dataset` says; returns the file names."""
+    (folder / below).mkdir(parents=True)
     files = max(1, -(-table.num_rows // ROWS_PER_FILE))
-    names = [f"data/train-{number:05d}-of-{files:05d}" for number in range(files)]
+    names = [f"{below}/train-{number:05d}-of-{files:05d}" for number in range(files)]
     whole = hashlib.blake2b(digest_size=8)
     for number, name in enumerate(names):
         pq.write_table(table.slice(number * ROWS_PER_FILE, ROWS_PER_FILE), folder / name, compression="zstd")
