@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from selector.options import Options
     from selector.pool import Pool
     from selector.recipe import Recipe
-    from selector.running import Options, run, select, select_rows
+    from selector.running import run, select, select_rows
     from selector.selection import Selection
 
 __all__ = ["Options", "Pool", "Recipe", "Selection", "run", "select", "select_rows"]
@@ -17,7 +18,7 @@ _HOMES = {
     "Pool": "selector.pool",
     "Recipe": "selector.recipe",
     "Selection": "selector.selection",
-    "Options": "selector.running",
+    "Options": "selector.options",
     "run": "selector.running",
     "select": "selector.running",
     "select_rows": "selector.running",

@@ -220,13 +220,14 @@ def clear(folder: Path | None, kind: str | None) -> None:
 def _run(recipe: Any, output: str, given: dict[str, Any]) -> None:
     from selector import flags, running, terminal
     from selector.cache import default_folder
+    from selector.options import Options
 
     if not output.strip() and not given["plan"]:
         raise OutputError("the output folder has no name; name a folder that does not exist yet.")
     folder = None if given["no_cache"] else given["cache"] or default_folder()
     try:
         with terminal.progress() as progress:
-            options = running.Options(given["device"], given["threads"], flags.size(given["memory"]), folder, progress, given["overwrite"])
+            options = Options(given["device"], given["threads"], flags.size(given["memory"]), folder, progress, given["overwrite"])
             if given["plan"]:
                 planned = running.plan(recipe, options)
             else:

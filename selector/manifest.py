@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -15,9 +15,8 @@ from selector import hygiene
 from selector import recipe as recipes
 from selector.assembly import Assembly
 from selector.core import Outcome, Procedure
-from selector.hygiene import Dropped
 from selector.objectives.mixture import Mixture
-from selector.pool import Pool
+from selector.preparing import Prepared
 from selector.recipe import Recipe
 
 NAMED = (
@@ -34,14 +33,11 @@ NAMED = (
 )
 
 
-def manifest(
-    recipe: Recipe, pool: Pool, known: Pool | None, usable: Pool, outcome: Outcome, assembled: Assembly,
-    dropped: Sequence[Dropped], seconds: Mapping[str, float],
-) -> dict[str, Any]:  # fmt: skip
-    """JSON values that prove what was done; `dropped` counts positions in the pool's rows and then the kept ones (`known`)."""
-    wanted = recipe.select
+def manifest(recipe: Recipe, rows: Prepared, outcome: Outcome, assembled: Assembly, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """JSON values that prove what was done."""
+    wanted, pool, known = recipe.select, rows.pool, rows.known
     by_rows = wanted.budget is not None
-    ours, theirs = ([one for one in dropped if (one.position < len(pool)) == of_pool] for of_pool in (True, False))
+    ours, theirs = ([one for one in rows.dropped if (one.position < len(pool)) == of_pool] for of_pool in (True, False))
     kept = None
     if known is not None:
         facts = {"source": known.source, "rows": len(known), "usable": len(outcome.kept), "fingerprint": known.fingerprint}
@@ -58,7 +54,7 @@ def manifest(
             "source": pool.source,
             "format": pool.format,
             "rows": len(pool),
-            "usable": len(usable) - len(outcome.kept),
+            "usable": len(rows.stays) - len(outcome.kept),
             "fingerprint": pool.fingerprint,
             "skipped_lines": len(pool.skipped),
             "dropped": hygiene.counts(ours),
@@ -114,13 +110,14 @@ def _objective(recipe: Recipe, outcome: Outcome, assembled: Assembly) -> dict[st
     }
 
 
-def dropped_table(pool: Pool, known: Pool | None, everything: Pool, dropped: Sequence[Dropped]) -> pa.Table:
+def dropped_table(prepared: Prepared) -> pa.Table:
     """One line a row that was left out: its source, its row there from 0, its id, why."""
+    pool, known, dropped = prepared.pool, prepared.known, prepared.dropped
     at = np.array([one.position for one in dropped], np.int64)
     rows = pool.rows if known is None else np.concatenate([pool.rows, known.rows])
     sources = [pool.source if one.position < len(pool) or known is None else known.source for one in dropped]
     words = {"reason": [one.reason for one in dropped], "detail": [one.detail for one in dropped]}
-    return pa.table({"source": sources, "row": rows[at], "id": everything.ids.take(pa.array(at)).combine_chunks(), **words})
+    return pa.table({"source": sources, "row": rows[at], "id": prepared.everything.ids.take(pa.array(at)).combine_chunks(), **words})
 
 
 def finite(value: float | None) -> float | None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from selector import yaml_text
 from selector.errors import RecipeError, hint
 
+Words = TypeVar("Words", bound=BaseModel)
 WriteAs = Literal["original", "alpaca", "messages", "sharegpt", "prompt-completion"]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     """Unknown keys are errors; a recipe never changes once read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PoolRecipe(_Strict):
+class PoolRecipe(Strict):
     """Where the pairs are and how to read them; see Pool.read."""
 
     source: str
@@ -33,7 +34,7 @@ class PoolRecipe(_Strict):
     skip_bad: bool = False
 
 
-class MixRecipe(_Strict):
+class MixRecipe(Strict):
     """One part of a mixture."""
 
     layer: str
@@ -43,7 +44,7 @@ class MixRecipe(_Strict):
     options: dict[str, Any] = {}
 
 
-class SelectRecipe(_Strict):
+class SelectRecipe(Strict):
     """Which rows: the objective, the limits and the optimizer."""
 
     budget: int | None = Field(default=None, ge=1)
@@ -98,14 +99,14 @@ class SelectRecipe(_Strict):
         return self
 
 
-class OutputRecipe(_Strict):
+class OutputRecipe(Strict):
     """How the subset is written."""
 
     write_as: WriteAs = "original"
     save: Literal["parquet", "arrow"] = "parquet"
 
 
-class Recipe(_Strict):
+class Recipe(Strict):
     """Everything that decides which rows are picked and what is written."""
 
     pool: PoolRecipe
@@ -143,14 +144,19 @@ def parse_mix(text: str) -> list[dict[str, Any]]:
 
 def check(content: Any, *, source: str = "") -> Recipe:
     """The Recipe in a mapping. Raises RecipeError naming `source` and each wrong key with a hint."""
+    return checked(Recipe, content, source=source)
+
+
+def checked(kind: type[Words], content: Any, *, source: str = "") -> Words:
+    """The words of any verb in a mapping. Raises RecipeError as `check` does."""
     if not isinstance(content, dict):
         found = "is empty" if content is None else f"holds a {type(content).__name__}"
         raise RecipeError(f"{source or 'the recipe'} must hold keys and values such as 'pool: demo'; it {found}.")
     try:
-        return Recipe.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         before = f"{source}: " if source else ""
-        raise RecipeError("\n".join(f"{before}{_sentence(one)}" for one in error.errors())) from None
+        raise RecipeError("\n".join(f"{before}{_sentence(kind, one)}" for one in error.errors())) from None
 
 
 def read(path: str | Path, changes: dict[str, Any] | None = None) -> Recipe:
@@ -216,11 +222,11 @@ _WANTED = {
 }
 
 
-def _sentence(error: Any) -> str:
+def _sentence(kind: type[BaseModel], error: Any) -> str:
     """One validation error as what was asked, what came, what to do."""
     place = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"no key is called '{place}'. {hint(str(error['loc'][-1]), _keys(error['loc'][:-1]))}"
+        return f"no key is called '{place}'. {hint(str(error['loc'][-1]), _keys(kind, error['loc'][:-1]))}"
     if error["type"] == "missing":
         return f"the key '{place}' is missing; add it."
     if error["type"] == "value_error":
@@ -228,9 +234,15 @@ def _sentence(error: Any) -> str:
     return f"{place} {fault(error)}."
 
 
-def _keys(place: tuple[Any, ...]) -> list[str]:
-    models: dict[str, type[BaseModel]] = {
-        "pool": PoolRecipe, "select": SelectRecipe, "output": OutputRecipe, "keep": PoolRecipe, "mix": MixRecipe
-    }  # fmt: skip
-    names = [part for part in place if part in models]
-    return list((models[names[-1]] if names else Recipe).model_fields)
+def _keys(kind: type[BaseModel], place: tuple[Any, ...]) -> list[str]:
+    """The keys that may stand at a place in the words of a verb."""
+    for part in place:
+        field = kind.model_fields.get(str(part))
+        inner = [one for one in _parts(field.annotation) if isinstance(one, type) and issubclass(one, BaseModel)] if field else []
+        kind = inner[0] if inner else kind
+    return list(kind.model_fields)
+
+
+def _parts(annotation: Any) -> list[Any]:
+    """A type and all that it is made of, as X | None and list[X]."""
+    return [annotation, *(part for one in get_args(annotation) for part in _parts(one))]

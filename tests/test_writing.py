@@ -22,8 +22,8 @@ from selector.errors import OutputError, RecipeError
 from selector.layers import micro
 from selector.layers.taggers import vocabulary
 from selector.layers.taggers.language import load as language
+from selector.options import Options
 from selector.pool import Pool
-from selector.running import Options
 
 BUDGET = 40
 
