@@ -17,7 +17,7 @@ from selector.assembly import Assembly
 from selector.core import Outcome, Procedure
 from selector.objectives.mixture import Mixture
 from selector.preparing import Prepared
-from selector.recipe import Recipe
+from selector.recipe import Recipe, Strict
 
 NAMED = (
     "diversity-selector",
@@ -35,13 +35,8 @@ NAMED = (
 
 def manifest(recipe: Recipe, rows: Prepared, outcome: Outcome, assembled: Assembly, seconds: Mapping[str, float]) -> dict[str, Any]:
     """JSON values that prove what was done."""
-    wanted, pool, known = recipe.select, rows.pool, rows.known
+    wanted = recipe.select
     by_rows = wanted.budget is not None
-    ours, theirs = ([one for one in rows.dropped if (one.position < len(pool)) == of_pool] for of_pool in (True, False))
-    kept = None
-    if known is not None:
-        facts = {"source": known.source, "rows": len(known), "usable": len(outcome.kept), "fingerprint": known.fingerprint}
-        kept = {**facts, "dropped": hygiene.counts(theirs)}
     return {
         "budget": wanted.budget if by_rows else wanted.token_budget,
         "budget_unit": "rows" if by_rows else "tokens",
@@ -50,24 +45,32 @@ def manifest(recipe: Recipe, rows: Prepared, outcome: Outcome, assembled: Assemb
         "nested": _nested(recipe, assembled),
         "objective": _objective(recipe, outcome, assembled),
         "seed": recipe.seed,
-        "pool": {
-            "source": pool.source,
-            "format": pool.format,
-            "rows": len(pool),
-            "usable": len(rows.stays) - len(outcome.kept),
-            "fingerprint": pool.fingerprint,
-            "skipped_lines": len(pool.skipped),
-            "dropped": hygiene.counts(ours),
-        },
-        "kept": kept,
+        **sources(rows),
         "tokens": assembled.tokens(outcome.rows),
         "features": assembled.facts,
         "notes": [*outcome.notes, *_worthless(outcome), *assembled.unmet(outcome.rows)],
-        "seconds": {name: round(value, 3) for name, value in seconds.items()},
-        "peak_memory_bytes": peak_memory(),
-        "versions": _versions(),
-        "recipe": recipes.write(recipe),
+        **circumstances(recipe, seconds),
     }
+
+
+def sources(rows: Prepared) -> dict[str, Any]:
+    """The pool, and the rows to keep: where they are from, how many can be used, why the others cannot."""
+    pool, known = rows.pool, rows.known
+    ours, theirs = ([one for one in rows.dropped if (one.position < len(pool)) == of_pool] for of_pool in (True, False))
+    kept = None
+    if known is not None:
+        facts = {"source": known.source, "rows": len(known), "usable": len(rows.kept), "fingerprint": known.fingerprint}
+        kept = {**facts, "dropped": hygiene.counts(theirs)}
+    told = {
+        "source": pool.source,
+        "format": pool.format,
+        "rows": len(pool),
+        "usable": len(rows.stays) - len(rows.kept),
+        "fingerprint": pool.fingerprint,
+        "skipped_lines": len(pool.skipped),
+        "dropped": hygiene.counts(ours),
+    }
+    return {"pool": told, "kept": kept}
 
 
 def _nested(recipe: Recipe, assembled: Assembly) -> bool:
@@ -129,6 +132,16 @@ def peak_memory() -> int:
     """Bytes this process held at most so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def circumstances(recipe: Strict, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """How long it took and in how much memory, by what versions, from which recipe."""
+    return {
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "peak_memory_bytes": peak_memory(),
+        "versions": _versions(),
+        "recipe": recipes.write(recipe),
+    }
 
 
 def _versions() -> dict[str, str]:

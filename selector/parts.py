@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from inspect import isgeneratorfunction
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -79,7 +79,20 @@ def alone(name: str, features: str, seed: int, options: Mapping[str, Any]) -> Ob
     return _made(name, {"features": features, "seed": seed}, options)
 
 
-def layer(recipe: Recipe, name: str) -> Layer:
+class Sight(Protocol):
+    """What of a recipe says how layers see the texts."""
+
+    @property
+    def tokenizer(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def layers(self) -> Mapping[str, Mapping[str, Any]]: ...
+
+
+def layer(recipe: Sight, name: str) -> Layer:
     """The layer of this name with the recipe's parameters. Raises UnknownName or RecipeError."""
     thing = registry.find("layers", name)
     shared = {"tokenizer": recipe.tokenizer, "seed": recipe.seed}

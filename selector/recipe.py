@@ -178,7 +178,7 @@ def read(path: str | Path, changes: dict[str, Any] | None = None) -> Recipe:
     return check(merged(content, changes or {}) if isinstance(content, dict) else content, source=str(path))
 
 
-def write(recipe: Recipe) -> str:
+def write(recipe: Strict) -> str:
     """The recipe as YAML, keys at their defaults left out."""
     return yaml_text.dump(recipe.model_dump(exclude_defaults=True, mode="json"))
 

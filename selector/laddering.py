@@ -1,0 +1,187 @@
+"""A ladder's words -> sets of one size from narrow to diverse, what they achieve, and the folder that holds them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from selector import configurations, preparing, rendering, tokenizers, writing
+from selector import ladder as ladders
+from selector import manifest as manifests
+from selector import parts as naming
+from selector.core import Room, Rows, Tokens, Types
+from selector.hygiene import Hygiene
+from selector.ladder import Ladder
+from selector.ladder_recipe import LadderRecipe
+from selector.options import Options, room
+from selector.pool import Pool
+from selector.preparing import stage
+
+SIDES = ("instruction", "response")
+
+
+@dataclass(frozen=True)
+class Rungs:
+    """The sets of a ladder over a pool's usable rows, and what is told of them."""
+
+    pool: Pool  # usable rows
+    ladder: Ladder
+    manifest: Mapping[str, Any]
+    table: pa.Table  # one line a level
+    names: tuple[str, ...]  # of the configurations
+
+    def picks(self) -> pa.Table:
+        """Level, row of the source from 0 and id of every row of every level."""
+        rows = np.concatenate([level.rows for level in self.ladder.levels])
+        names = np.repeat(np.array(self.names), [len(level.rows) for level in self.ladder.levels])
+        return pa.table({"level": names, "row": self.pool.rows[rows], "id": self.pool.ids.take(pa.array(rows)).combine_chunks()})
+
+
+def run(recipe: LadderRecipe, output: str | Path, options: Options | None = None) -> Rungs:
+    """Makes the ladder and writes its folder: a configuration a level and what tells of them. Raises SelectorError."""
+    options = options or Options()
+    writing.check(Path(output), options.overwrite)
+    rungs = solve(recipe, options=options)
+    options.progress("writing", 0, 0)
+    save(rungs, recipe, output, overwrite=options.overwrite)
+    return rungs
+
+
+def save(rungs: Rungs, recipe: LadderRecipe, output: str | Path, *, overwrite: bool = False) -> Path:
+    """The folder. Raises OutputError where it cannot be written."""
+    sets = {}
+    for name, level in zip(rungs.names, rungs.ladder.levels, strict=True):
+        pool = rungs.pool.take(level.rows)
+        form = recipe.output.write_as
+        sets[name] = pool.table if form == "original" else rendering.render(pool, form)
+    beside = {"levels.csv": rungs.table, "picks.parquet": rungs.picks(), "manifest.json": rungs.manifest}
+    return configurations.write(
+        output, sets, beside, card(Path(output).resolve().name, rungs), tags=["diversity-ladder"], overwrite=overwrite
+    )
+
+
+def solve(recipe: LadderRecipe, *, pool: Pool | None = None, options: Options | None = None) -> Rungs:
+    """The ladder that the words state, nothing written. `pool` stands for the recipe's where it is already read."""
+    words, seconds, began = recipe.ladder, dict[str, float](), time.monotonic()
+    rules = naming.build(Hygiene, {"tokenizer": recipe.tokenizer, **recipe.hygiene}, "hygiene")
+    layer = naming.layer(recipe, words.layer)
+    with room(options or Options()) as here:
+        here.progress("reading", 0, 0)
+        with stage("read", seconds):
+            rows = preparing.everything(pool if pool is not None else preparing.read(recipe.pool))
+        with stage("hygiene", seconds):
+            rows = preparing.clean(rows, rules, here)
+
+        def features(usable: Pool, _: Rows) -> tuple[Types, dict[str, Tokens]]:
+            tokens = {side: tokenizers.tokens(usable.texts(side), recipe.tokenizer, here) for side in SIDES}
+            return layer.types(usable.texts(words.side), here), tokens
+
+        with stage("features", seconds):
+            rows, (types, tokens) = preparing.featured(rows, rules, words.budget, features)
+        with stage("levels", seconds):
+            found = _ladder(recipe, types, tokens[words.side], here)
+    seconds["total"] = time.monotonic() - began
+    table = levels_table(found, types, tokens)
+    names = tuple(f"level-{level.percent:03g}" for level in found.levels)
+    return Rungs(rows.usable, found, _manifest(recipe, rows, found, types, seconds), table, names)
+
+
+def _ladder(recipe: LadderRecipe, types: Types, tokens: Tokens, here: Room) -> Ladder:
+    words = recipe.ladder
+    strata = quota = None
+    if words.match == "tokens":
+        strata, quota = ladders.lengths_strata(tokens.lengths, np.diff(types.incidence.indptr) > 0, words.budget)
+    return ladders.ladder(
+        types,
+        words.budget,
+        words.levels,
+        strata=strata,
+        quota=quota,
+        contribution=words.contribution,
+        nested=words.nested,
+        seed=recipe.seed,
+        progress=here.progress,
+    )
+
+
+def levels_table(found: Ladder, types: Types, tokens: Mapping[str, Tokens]) -> pa.Table:
+    """One line a level: what was asked for, and what the rows carry."""
+    lines = []
+    for level in found.levels:
+        counts = np.bincount(types.incidence[level.rows].indices, minlength=types.incidence.shape[1])
+        lines.append(
+            {
+                "level": level.percent,
+                "rows": len(level.rows),
+                "types_wanted": level.wanted,
+                "types": level.types,
+                "floor": level.floor,
+                "drawn_from": level.pool,
+                "types_per_row": counts.sum() / len(level.rows),
+                "type_entropy_bits": entropy(counts),
+                **{f"{side}_tokens": float(tokens[side].lengths[level.rows].mean()) for side in SIDES},
+            }
+        )
+    return pa.Table.from_pylist(lines)
+
+
+def entropy(counts: np.ndarray) -> float:
+    """Shannon entropy in bits of shares proportional to these counts."""
+    shares = counts[counts > 0] / max(1, counts.sum())
+    return float(-(shares * np.log2(shares)).sum())
+
+
+def _manifest(recipe: LadderRecipe, rows: preparing.Prepared, found: Ladder, types: Types, seconds: Mapping[str, float]) -> dict[str, Any]:
+    words = recipe.ladder
+    return {
+        "budget": words.budget,
+        "layer": words.layer,
+        "side": words.side,
+        "fewest_types": found.fewest,
+        "most_types": found.most,
+        "all_types": found.all_types,
+        "rows_with_types": found.usable,
+        "levels": [
+            {"level": one.percent, "types_wanted": one.wanted, "types": one.types, "floor": one.floor, "drawn_from": one.pool}
+            for one in found.levels
+        ],
+        "seed": recipe.seed,
+        **manifests.sources(rows),
+        "features": {f"{words.layer}/{words.side}": dict(types.facts)},
+        **manifests.circumstances(recipe, seconds),
+    }
+
+
+def card(title: str, rungs: Rungs) -> str:
+    """What a person reads first in the folder."""
+    told = rungs.manifest
+    lines = [
+        f"# {title}",
+        "",
+        f"{len(rungs.names)} sets of {told['budget']:,} rows of `{told['pool']['source']}`, from the fewest types of the layer "
+        f"{told['layer']} on the {told['side']} side that can supply so many rows ({told['fewest_types']:,}) to the most that so many "
+        f"rows can carry ({told['most_types']:,}), after arXiv 2505.24768, by diversity-selector {told['versions']['diversity-selector']}.",
+        "",
+        "| configuration | types asked for | types | rows to draw from | mean response tokens |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        *(
+            f"| {name} | {line['types_wanted']:,} | {line['types']:,} | {line['drawn_from']:,} | {line['response_tokens']:.1f} |"
+            for name, line in zip(rungs.names, rungs.table.to_pylist(), strict=True)
+        ),
+        "",
+        f'`datasets.load_dataset(folder, "{rungs.names[0]}", split="train")` gives one of them. `levels.csv` has all figures of each,',
+        "`picks.parquet` the source row of every row, `manifest.json` everything needed to make this folder again.",
+        "",
+        "```yaml",
+        str(told["recipe"]).rstrip(),
+        "```",
+        "",
+        "The rows keep the licence and the limits of their sources.",
+    ]
+    return "\n".join(lines)
