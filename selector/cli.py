@@ -6,15 +6,14 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from selector.cli_options import machine, reading, selecting
 from selector.errors import OutputError, SelectorError, plural, unknown
-
-Command = Callable[..., Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -49,81 +48,16 @@ def commands(verbose: bool) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s", stream=sys.stderr)
 
 
-def _reading(function: Command) -> Command:
-    """The options that say how a pool is read."""
-    for option in reversed(
-        [
-            click.option("--format", "format_", help="alpaca, pair, prompt-completion, question-answer, messages or sharegpt."),
-            click.option("--instruction-column", help="Column that holds the instruction."),
-            click.option("--response-column", help="Column that holds the response."),
-            click.option("--id-column", help="Column that identifies a row."),
-            click.option("--split", help="Split of a hub dataset or a saved dataset."),
-            click.option("--config", help="Configuration of a hub dataset."),
-            click.option("--every-turn", is_flag=True, default=None, help="Every assistant turn of a conversation is a row."),
-            click.option("--skip-bad", is_flag=True, default=None, help="Count and skip lines that do not parse."),
-        ]
-    ):
-        function = option(function)
-    return function
-
-
-def _machine(function: Command) -> Command:
-    """The options that say how it is computed here; none changes which rows are picked."""
-    for option in reversed(
-        [
-            click.option("--device", default="cpu", show_default=True, help="cpu or cuda, for encoders and facility location."),
-            click.option("--threads", default=0, help="Threads to use; 0 means all cores."),
-            click.option("--memory", default="4GB", show_default=True, help="Memory to plan with; never changes which rows are picked."),
-            click.option("--cache", type=click.Path(path_type=Path), help="Folder for features kept between runs."),
-            click.option("--no-cache", is_flag=True, help="Keep no features."),
-            click.option("--overwrite", is_flag=True, help="Replace a folder that selector wrote."),
-            click.option("--plan", is_flag=True, help="Print expected time and memory of each stage, and do nothing."),
-            click.option(
-                "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Set any key of the recipe, as layers.meso.merge=0.8."
-            ),
-        ]
-    ):
-        function = option(function)
-    return function
-
-
 @commands.command()
 @click.argument("pool")
 @click.option("-o", "--output", help="Folder to write; --plan needs none.")
-@click.option("-b", "--budget", type=int, help="Rows to pick.")
-@click.option("--token-budget", type=int, help="Tokens to pick, of both sides.")
-@click.option("--layer", help="macro (meaning), meso (tags) or micro (tokens).  [default: micro]")
-@click.option("--side", type=click.Choice(["instruction", "response", "both"]), help="Side of the pair.  [default: response]")
-@click.option("--objective", help="See `selector list objectives`.  [default: facility-location]")
-@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Parameter of the objective, as kernel=rbf.")
-@click.option("--mix", help="Several at once: macro/instruction:1,coverage@micro/response:2.")
-@click.option("--quality", metavar="COLUMN", help="Numeric column: quality counts beside diversity.")
-@click.option("--quality-weight", type=float, help="Share of quality, 0 to 1.  [default: 0.3]")
-@click.option("--quota", multiple=True, help="source:max=2000, category:proportional, category:balanced, source:dolly=500.")
-@click.option("--keep", metavar="DATASET", help="Rows you already train on: they count and are not returned.")
-@click.option("--optimizer", help="See `selector list optimizers`.  [default: lazy]")
-@click.option("--epsilon", type=float, help="Of the stochastic optimizer.  [default: 0.05]")
-@click.option("--dedup", help="exact, near:0.95 or off.  [default: exact]")
-@click.option("--min-tokens", multiple=True, metavar="SIDE:N", help="Drop rows with fewer tokens, as response:10.")
-@click.option("--max-tokens", multiple=True, metavar="SIDE:N", help="Drop rows with more tokens, as response:2000.")
-@click.option("--unusable", type=click.Choice(["drop", "keep", "error"]), help="Rows with an empty side or a bad vector.  [default: drop]")
-@click.option("--encoder", help="static, column:NAME, or a sentence-transformers name or folder.  [default: all-MiniLM-L6-v2]")
-@click.option("--whiten", is_flag=True, default=None, help="Whiten the macro vectors.")
-@click.option("--clusters", help="hdbscan or kmeans:K.  [default: hdbscan]")
-@click.option("--noise", type=click.Choice(["nearest", "own", "drop"]), help="What HDBSCAN's noise becomes.  [default: nearest]")
-@click.option("--tagger", help="keyphrase, column:NAME or llm.  [default: keyphrase]")
-@click.option("--vocabulary", help="Edited tag vocabulary (CSV) to use.")
-@click.option("--base-url", help="OpenAI-compatible endpoint of the llm tagger.")
-@click.option("--model", help="Model of the llm tagger.")
-@click.option("--tokenizer", help="deepseek (embedded), or a Hugging Face name or folder.  [default: deepseek]")
-@click.option("--band", help="Mid band of tokens, LOW:HIGH or auto.  [default: 10:500]")
+@selecting
 @click.option(
     "--write-as", type=click.Choice(["original", "alpaca", "messages", "sharegpt", "prompt-completion"]), help="Columns to write."
 )
 @click.option("--save", type=click.Choice(["parquet", "arrow"]), help="Parquet files, or datasets' save_to_disk.  [default: parquet]")
-@click.option("--seed", type=int, help="Decides everything random.  [default: 0]")
-@_reading
-@_machine
+@reading
+@machine
 def select(pool: str, output: str | None, **given: Any) -> None:
     """Pick a subset of POOL: a file, a folder, a hub name or `demo`."""
     from selector import flags
@@ -140,7 +74,7 @@ def select(pool: str, output: str | None, **given: Any) -> None:
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.argument("output")
 @click.option("--pool", help="Use this pool instead of the recipe's.")
-@_machine
+@machine
 def run(recipe: Path, output: str, pool: str | None, **given: Any) -> None:
     """Do what RECIPE (YAML) says and write OUTPUT."""
     from selector import flags
@@ -155,7 +89,7 @@ def run(recipe: Path, output: str, pool: str | None, **given: Any) -> None:
 @commands.command()
 @click.argument("pool")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_reading
+@reading
 def inspect(pool: str, as_json: bool, **given: Any) -> None:
     """Say what is in POOL: rows, columns, format, lengths, sources, problems."""
     from selector import flags, terminal

@@ -11,16 +11,14 @@ import pyarrow as pa
 
 from selector import writing
 
-Beside = pa.Table | Mapping[str, Any] | str | bytes
-"""A table (.parquet or .csv), JSON, a text, or the bytes of a picture."""
-
 
 def write(
-    folder: str | Path, named: Mapping[str, pa.Table], beside: Mapping[str, Beside], body: str, *,
+    folder: str | Path, named: Mapping[str, pa.Table], beside: Mapping[str, Any], body: str, *,
     tags: Iterable[str] = (), overwrite: bool = False,
 ) -> Path:  # fmt: skip
     """Each table as the configuration of its name, in this order, with the files `beside` and a card: whole or not at all.
 
+    `beside` holds a table (.parquet or .csv), JSON values, a text, or the bytes of a picture under each file name.
     `datasets.load_dataset(folder, name, split="train")` gives the rows of one. The files lie under `data/NAME/`, and their names end
     in a digest for the reason that `writing.dataset` gives. `body` is the card below the front matter, `tags` stand in it. No
     configuration is the default: a set that is to be compared is loaded by name. `writing.OWN` must hold the names of `beside`, and a
@@ -46,7 +44,7 @@ def write(
     return folder
 
 
-def _put(path: Path, content: Beside) -> None:
+def _put(path: Path, content: Any) -> None:
     if isinstance(content, pa.Table):
         writing.tables(path.parent, {path.name: content})
     elif isinstance(content, bytes):
