@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -46,6 +46,7 @@ class Request:
     threads: int = 2
     seed: int = 0
     mapped: bool = False  # the vectors stay in their file instead of being read first
+    words: Mapping[str, Any] = field(default_factory=dict)  # more that the way is told
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _measured(request: Request, place: Path) -> None:
     before = _forget_the_peak()
     (place / "started").touch()
     start = time.perf_counter()
-    rows, told = way(vectors, request.budget, threads=request.threads, seed=request.seed)
+    rows, told = way(vectors, request.budget, threads=request.threads, seed=request.seed, **request.words)
     seconds = time.perf_counter() - start
     peak = _peak()
     np.save(place / "rows.npy", np.asarray(rows, np.int64))

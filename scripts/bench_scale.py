@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--most-seconds", type=float, default=1800.0, help="for one selection")
     parser.add_argument("--memory", type=float, default=0.0, help="GiB for one selection (default: nine tenths of what is free)")
+    parser.add_argument("--keep", type=float, default=1.0, help="GiB for what a selection keeps of similarities")
     parser.add_argument("--folder", type=Path, help="where generated vectors are written (default: a temporary folder)")
     parser.add_argument("--output", type=Path)
     asked = parser.parse_args()
@@ -56,6 +57,7 @@ def page(asked: argparse.Namespace) -> Iterator[str]:
         yield f"- {bench.versions(('numpy', 'numba', 'torch'))}"
         yield f"- vectors: {asked.vectors.name if asked.vectors else 'generated clusters'}, {shape[0]:,} x {shape[1]}, memory-mapped"
         yield f"- at most {asked.most_seconds:g} s and {memory / 2**30:.1f} GiB for one selection; medians of {asked.repeat} runs"
+        yield f"- of ours, similarities that are kept take up to {asked.keep:g} GiB"
         yield ""
         yield from bench.table(HEAD, [], words=3)
         out: set[str] = set()  # ways that were ended at a smaller size
@@ -74,7 +76,9 @@ def page(asked: argparse.Namespace) -> Iterator[str]:
 def line(name: str, function: str, asked: argparse.Namespace, vectors: Path, size: int, memory: int) -> tuple[list[str], bool]:
     """The cells of one way at one size, and whether it was ended."""
     budget = max(1, round(asked.share * size))
-    request = bench.Request(f"bench_ways:{function}", str(vectors), size, budget, asked.threads, mapped=True)
+    request = bench.Request(
+        f"bench_ways:{function}", str(vectors), size, budget, asked.threads, mapped=True, words={"memory": int(asked.keep * 2**30)}
+    )
     runs = [bench.take(request, limit=asked.most_seconds, memory=memory)]
     while len(runs) < asked.repeat and not runs[-1].fault:
         runs.append(bench.take(request, limit=asked.most_seconds, memory=memory))

@@ -71,8 +71,10 @@ def ways() -> dict[str, Way]:
 # ------------------------------------------------------------------------------------------------------------------- ours
 
 
-def ours(vectors: np.ndarray, budget: int, *, threads: int, seed: int, optimizer: str, graph: int = 0, **options: Any) -> Found:
-    """Ours from the raw vectors to rows and certificate, with the memory that the library takes by default."""
+def ours(
+    vectors: np.ndarray, budget: int, *, threads: int, seed: int, optimizer: str, graph: int = 0, memory: int = 1 << 30, **options: Any
+) -> Found:
+    """Ours from the raw vectors to rows and certificate; `memory`, in bytes, is for what it keeps: by default as in the library."""
     from selector.core import NO_ROWS, Ground, Problem
     from selector.engine import select
     from selector.features import dense
@@ -81,7 +83,7 @@ def ours(vectors: np.ndarray, budget: int, *, threads: int, seed: int, optimizer
     from selector.registry import find
 
     clock = _Clock()
-    ground = Ground(len(vectors), {"rows": dense(vectors)}, progress=clock)
+    ground = Ground(len(vectors), {"rows": dense(vectors)}, memory=memory, progress=clock)
     clock("features", 1, 1)
     objective = FacilityLocation("rows", neighbours=graph) if graph else FacilityLocation("rows")
     problem = Problem(ground, objective, Count(budget), NO_ROWS, np.arange(len(vectors)))
