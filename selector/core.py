@@ -424,19 +424,42 @@ class Scale:
 class Reading:
     """One number of a measure for one set of rows."""
 
-    value: float
+    value: float  # NaN where the set is too small for it
     error: float | None = None  # standard error where a sample stands for all; None where the number is exact
 
 
 class Aspect(Protocol):
     """One side of all rows, the pool's and any other dataset's, as measures read it; each view is made once, when asked for."""
 
-    side: str  # 'instruction' or 'response'
-    size: int  # n
-    pool: Rows  # the rows of the pool, which a set is to stand for
-    seed: int  # of every sample that a measure draws
-    threads: int
-    memory: int  # bytes
+    @property
+    def side(self) -> str:
+        """'instruction' or 'response'."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """n."""
+        ...
+
+    @property
+    def pool(self) -> Rows:
+        """The rows of the pool, which a set is to stand for; all rows where no pool is named."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of every sample that a measure draws."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """How many to use, at least 1."""
+        ...
+
+    @property
+    def memory(self) -> int:
+        """Bytes."""
+        ...
 
     def texts(self) -> Sequence[str]: ...
 
@@ -454,5 +477,8 @@ class Measure(Protocol):
     scales: ClassVar[tuple[Scale, ...]]
 
     def over(self, aspect: Aspect) -> Callable[[Rows], Sequence[Reading]]:
-        """What is prepared once for all sets; the function gives a reading on each scale for one set of distinct rows."""
+        """What is prepared once for all sets; the function gives a reading on each scale for one set of 2 or more distinct rows, ascending.
+
+        Several threads may call the function at once, each with one BLAS thread: it keeps nothing, and uses no parallel compiled loop.
+        """
         ...

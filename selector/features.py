@@ -59,6 +59,13 @@ class Vectors:
         return Vectors(self.data[rows], self.facts, self.step)
 
 
+def as_dense(vectors: Similarity, what: str) -> Vectors:
+    """The same vectors where they are dense. Raises InputError, saying `what` gave them, where they are not."""
+    if not isinstance(vectors, Vectors):
+        raise InputError(f"{what} must have dense vectors of numbers, as an encoder gives them; these are sparse. Leave that layer out.")
+    return vectors
+
+
 @dataclass(frozen=True)
 class SparseVectors:
     """Sparse rows: a scipy CSR array (n, d) float32 with sorted indices; similarity is the inner product.
