@@ -12,8 +12,9 @@ from typing import Any
 
 import click
 
-from selector.cli_options import machine, reading, selecting
-from selector.errors import OutputError, SelectorError, plural, unknown
+from selector.cli_experiments import ladder
+from selector.cli_options import at_work, cleaning, machine, named, planning, reading, seeing, selecting
+from selector.errors import SelectorError, plural, unknown
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,11 +53,14 @@ def commands(verbose: bool) -> None:
 @click.argument("pool")
 @click.option("-o", "--output", help="Folder to write; --plan needs none.")
 @selecting
+@cleaning
+@seeing
 @click.option(
     "--write-as", type=click.Choice(["original", "alpaca", "messages", "sharegpt", "prompt-completion"]), help="Columns to write."
 )
 @click.option("--save", type=click.Choice(["parquet", "arrow"]), help="Parquet files, or datasets' save_to_disk.  [default: parquet]")
 @reading
+@planning
 @machine
 def select(pool: str, output: str | None, **given: Any) -> None:
     """Pick a subset of POOL: a file, a folder, a hub name or `demo`."""
@@ -74,6 +78,7 @@ def select(pool: str, output: str | None, **given: Any) -> None:
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.argument("output")
 @click.option("--pool", help="Use this pool instead of the recipe's.")
+@planning
 @machine
 def run(recipe: Path, output: str, pool: str | None, **given: Any) -> None:
     """Do what RECIPE (YAML) says and write OUTPUT."""
@@ -152,25 +157,19 @@ def clear(folder: Path | None, kind: str | None) -> None:
 
 
 def _run(recipe: Any, output: str, given: dict[str, Any]) -> None:
-    from selector import flags, running, terminal
-    from selector.cache import default_folder
-    from selector.options import Options
+    from selector import running, terminal
 
-    if not output.strip() and not given["plan"]:
-        raise OutputError("the output folder has no name; name a folder that does not exist yet.")
-    folder = None if given["no_cache"] else given["cache"] or default_folder()
-    try:
-        with terminal.progress() as progress:
-            options = Options(given["device"], given["threads"], flags.size(given["memory"]), folder, progress, given["overwrite"])
-            if given["plan"]:
-                planned = running.plan(recipe, options)
-            else:
-                selection = running.run(recipe, output, options)
-    except KeyboardInterrupt:
-        kept = "" if folder is None else f", and features computed so far are kept in {folder} for the next run"
-        click.echo(f"stopped: nothing half-written was left at {output or 'all'}{kept}.", err=True)
-        sys.exit(130)
+    if not given["plan"]:
+        named(output)
+    with at_work(given, output) as options:
+        if given["plan"]:
+            planned = running.plan(recipe, options)
+        else:
+            selection = running.run(recipe, output, options)
     if given["plan"]:
         terminal.planned(planned)
     else:
         terminal.lines("selection", terminal.summary(selection.manifest, output))
+
+
+commands.add_command(ladder)

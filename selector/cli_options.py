@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from selector.errors import OutputError
+
+if TYPE_CHECKING:  # a list of options needs none of what it takes to work by them
+    from selector.options import Options
 
 Command = Callable[..., Any]
 
@@ -28,12 +35,32 @@ def selecting(function: Command) -> Command:
             click.option("--keep", metavar="DATASET", help="Rows you already train on: they count and are not returned."),
             click.option("--optimizer", help="See `selector list optimizers`.  [default: lazy]"),
             click.option("--epsilon", type=float, help="Of the stochastic optimizer.  [default: 0.05]"),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+def cleaning(function: Command) -> Command:
+    """The options that say which rows are dropped before."""
+    for option in reversed(
+        [
             click.option("--dedup", help="exact, near:0.95 or off.  [default: exact]"),
             click.option("--min-tokens", multiple=True, metavar="SIDE:N", help="Drop rows with fewer tokens, as response:10."),
             click.option("--max-tokens", multiple=True, metavar="SIDE:N", help="Drop rows with more tokens, as response:2000."),
             click.option(
                 "--unusable", type=click.Choice(["drop", "keep", "error"]), help="Rows with an empty side or a bad vector.  [default: drop]"
             ),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+def seeing(function: Command) -> Command:
+    """The options that say how layers see a text, and the seed."""
+    for option in reversed(
+        [
             click.option("--encoder", help="static, column:NAME, or a sentence-transformers name or folder.  [default: all-MiniLM-L6-v2]"),
             click.option("--whiten", is_flag=True, default=None, help="Whiten the macro vectors."),
             click.option("--clusters", help="hdbscan or kmeans:K.  [default: hdbscan]"),
@@ -81,7 +108,6 @@ def machine(function: Command) -> Command:
             click.option("--cache", type=click.Path(path_type=Path), help="Folder for features kept between runs."),
             click.option("--no-cache", is_flag=True, help="Keep no features."),
             click.option("--overwrite", is_flag=True, help="Replace a folder that selector wrote."),
-            click.option("--plan", is_flag=True, help="Print expected time and memory of each stage, and do nothing."),
             click.option(
                 "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Set any key of the recipe, as layers.meso.merge=0.8."
             ),
@@ -89,3 +115,31 @@ def machine(function: Command) -> Command:
     ):
         function = option(function)
     return function
+
+
+def planning(function: Command) -> Command:
+    """The option that only asks what a run would take."""
+    return click.option("--plan", is_flag=True, help="Print expected time and memory of each stage, and do nothing.")(function)
+
+
+def named(output: str) -> None:
+    """Raises OutputError for a folder without a name."""
+    if not output.strip():
+        raise OutputError("the output folder has no name; name a folder that does not exist yet.")
+
+
+@contextmanager
+def at_work(given: dict[str, Any], output: str = "") -> Iterator[Options]:
+    """The options of `machine`, with progress on the terminal; what Ctrl-C leaves behind is said, and the exit code is 130."""
+    from selector import flags, terminal
+    from selector.cache import default_folder
+    from selector.options import Options
+
+    folder = None if given["no_cache"] else given["cache"] or default_folder()
+    try:
+        with terminal.progress() as progress:
+            yield Options(given["device"], given["threads"], flags.size(given["memory"]), folder, progress, given["overwrite"])
+    except KeyboardInterrupt:
+        kept = "" if folder is None else f", and features computed so far are kept in {folder} for the next run"
+        click.echo(f"stopped: nothing half-written was left at {output or 'all'}{kept}.", err=True)
+        sys.exit(130)

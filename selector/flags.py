@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selector import yaml_text
@@ -18,31 +18,49 @@ LAYER_FLAGS = {
 
 def recipe(pool: str, given: dict[str, Any]) -> dict[str, Any]:
     """The recipe that the flags of `select` spell; what was not given is left to the recipe's defaults."""
-    if not pool.strip():
-        raise InputError("the pool has no name; name a file, a folder, a hub dataset org/name, or demo.")
     options = _pairs(given["options"], "--option")
-    limits = {f"{name}_{side}_tokens": number for name in ("min", "max") for side, number in _sides(given[f"{name}_tokens"], name)}
     stochastic = {} if given["epsilon"] is None else {"epsilon": given["epsilon"]}
     select_names = ("budget", "token_budget", "layer", "side", "objective", "mix", "quality", "quality_weight", "keep", "optimizer")
+    return {
+        **_seen(pool, given),
+        "select": {**_only(given, select_names), "options": options, "quota": list(given["quota"]), "optimizer_options": stochastic},
+        "output": _only(given, ("write_as", "save")),
+    }
+
+
+def ladder(pool: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The words that the flags of `ladder` spell."""
+    names = ("budget", "layer", "side", "levels", "match", "nested", "contribution")
+    measured = {} if given["measure"] else {"measure": False}
+    return {**_seen(pool, given), "ladder": {**_only(given, names), **measured}, "output": _only(given, ("write_as",))}
+
+
+def _seen(pool: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The pool, what is dropped of it, and how layers see it."""
+    if not pool.strip():
+        raise InputError("the pool has no name; name a file, a folder, a hub dataset org/name, or demo.")
+    limits = {f"{name}_{side}_tokens": number for name in ("min", "max") for side, number in _sides(given[f"{name}_tokens"], name)}
     layers = {name: _only(given, flags) for name, flags in LAYER_FLAGS.items()}
     return {
         "pool": {"source": pool, **pool_words(given)},
         "hygiene": {**_only(given, ("dedup", "unusable")), **limits},
         "layers": {name: options for name, options in layers.items() if options},
-        "select": {**_only(given, select_names), "options": options, "quota": list(given["quota"]), "optimizer_options": stochastic},
-        "output": _only(given, ("write_as", "save")),
         **_only(given, ("seed", "tokenizer")),
     }
 
 
 def check(recipe: Recipe) -> None:
     """Raises RecipeError for a flag of a layer that the selection does not read: without --layer it would do nothing."""
-    read = {part.layer for part in recipe.select.mix} or {recipe.select.layer}
+    check_layers(recipe.layers, {part.layer for part in recipe.select.mix} or {recipe.select.layer})
+
+
+def check_layers(told: Mapping[str, Mapping[str, Any]], read: set[str]) -> None:
+    """Raises RecipeError for a flag of a layer that is not among those `read`."""
     for name, flags in LAYER_FLAGS.items():
-        given = [flag for flag in flags if flag in recipe.layers.get(name, {})]
+        given = [flag for flag in flags if flag in told.get(name, {})]
         if given and name not in read:
             raise RecipeError(
-                f"--{given[0].replace('_', '-')} belongs to the layer {name}, but this selection reads {', '.join(sorted(read))}; "
+                f"--{given[0].replace('_', '-')} belongs to the layer {name}, but only {', '.join(sorted(read))} is read; "
                 f"add --layer {name}, or leave the flag out."
             )
 

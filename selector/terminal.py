@@ -17,6 +17,7 @@ from selector.errors import plural, size
 from selector.words import chosen_by, number, proof, reasons
 
 if TYPE_CHECKING:  # a table needs none of the compiled loops behind it
+    from selector.laddering import Rungs
     from selector.planning import Plan
 
 
@@ -121,6 +122,36 @@ def planned(plan: Plan) -> None:
             "in all": f"about {plan.seconds:,.0f} s{more}, {size(plan.bytes)}{more}, of {size(plan.memory)} that --memory allows",
             "machine": f"{plan.machine.flops / 1e9:,.0f} GFLOP/s, {plan.machine.walks / 1e6:,.0f}M steps/s, {size(plan.machine.memory)}",
             **unknown,
+        },
+    )
+
+
+def ladder(rungs: Rungs, folder: str) -> None:
+    """The table of a ladder's levels."""
+    told = rungs.manifest
+    rows = [
+        [
+            name,
+            f"{line['types']:,}",
+            f"{line['drawn_from']:,}",
+            f"{line['floor']:,}",
+            f"{line['types_per_row']:.1f}",
+            f"{line['type_entropy_bits']:.2f}",
+            f"{line['instruction_tokens']:.1f}",
+            f"{line['response_tokens']:.1f}",
+        ]
+        for name, line in zip(rungs.names, rungs.table.to_pylist(), strict=True)
+    ]
+    head = ["level", "types", "from rows", "floor", "a row", "entropy", "instr. tokens", "resp. tokens"]
+    grid(f"{told['layer']}/{told['side']}: {len(rungs.names)} sets of {plural(told['budget'], 'row')}", head, rows)
+    lines(
+        "",
+        {
+            "types": f"{told['fewest_types']:,} can supply such a set, it can carry {told['most_types']:,} of {told['all_types']:,}",
+            "pool": f"{told['pool']['source']}: {told['pool']['usable']:,} usable rows, {told['rows_with_types']:,} with types",
+            "dropped": reasons(told["pool"]["dropped"]),
+            "took": f"{told['seconds']['total']:.1f} s, {told['peak_memory_bytes'] / 2**30:.2f} GiB at most",
+            "written": folder,
         },
     )
 

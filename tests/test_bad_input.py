@@ -89,8 +89,8 @@ MISSPELT = [
     (["--budget", 3, "--layer", "meso", "--tagger", "keyphras"], "Did you mean 'keyphrase'?"),
 ]
 WITHOUT_EFFECT = [
-    (["--budget", 3, "--encoder", "static"], "--encoder belongs to the layer macro, but this selection reads micro; add --layer macro"),
-    (["--budget", 3, "--mix", "meso/both", "--band", "1:9"], "--band belongs to the layer micro, but this selection reads meso"),
+    (["--budget", 3, "--encoder", "static"], "--encoder belongs to the layer macro, but only micro is read; add --layer macro"),
+    (["--budget", 3, "--mix", "meso/both", "--band", "1:9"], "--band belongs to the layer micro, but only meso is read"),
     (["--budget", 3, "--quality-weight", "0.4"], "no quality column is named"),
     (["--budget", 3, "--epsilon", "0.1"], "the optimizer 'lazy' has no option 'epsilon'"),
     (["--budget", 3, "--layer", "micro", "--mix", "macro/both"], "each part of mix names its own layer and side"),
