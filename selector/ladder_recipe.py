@@ -22,6 +22,7 @@ class LadderWords(Strict):
     nested: bool = False
     contribution: str = "rarest"  # what "contributes least" means in Algorithm 1
     measure: bool = True  # every level, at all layers of both sides
+    references: int = Field(default=10, ge=3)  # random sets of the same size that the levels are held against
 
     @field_validator("levels", mode="before")
     @classmethod

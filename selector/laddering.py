@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from selector import configurations, preparing, rendering, tokenizers, writing
+from selector import aspects, configurations, cross_layer, preparing, rendering, tokenizers, writing
 from selector import ladder as ladders
 from selector import manifest as manifests
 from selector import parts as naming
 from selector.core import Room, Rows, Tokens, Types
+from selector.cross_layer import Achieved
 from selector.hygiene import Hygiene
 from selector.ladder import Ladder
 from selector.ladder_recipe import LadderRecipe
@@ -35,6 +36,7 @@ class Rungs:
     manifest: Mapping[str, Any]
     table: pa.Table  # one line a level
     names: tuple[str, ...]  # of the configurations
+    achieved: Achieved | None  # where the levels were measured
 
     def picks(self) -> pa.Table:
         """Level, row of the source from 0 and id of every row of every level."""
@@ -60,10 +62,13 @@ def save(rungs: Rungs, recipe: LadderRecipe, output: str | Path, *, overwrite: b
         pool = rungs.pool.take(level.rows)
         form = recipe.output.write_as
         sets[name] = pool.table if form == "original" else rendering.render(pool, form)
-    beside = {"levels.csv": rungs.table, "picks.parquet": rungs.picks(), "manifest.json": rungs.manifest}
-    return configurations.write(
-        output, sets, beside, card(Path(output).resolve().name, rungs), tags=["diversity-ladder"], overwrite=overwrite
-    )
+    title = Path(output).resolve().name
+    beside: dict[str, Any] = {"levels.csv": rungs.table, "picks.parquet": rungs.picks(), "manifest.json": rungs.manifest}
+    if rungs.achieved is not None:
+        layers = rungs.achieved.layers()
+        beside |= {"measures.csv": rungs.achieved.measures(), "cross-layer.csv": layers}
+        beside |= cross_layer.plot(layers, f"{recipe.ladder.side}/{recipe.ladder.layer}", title)
+    return configurations.write(output, sets, beside, card(title, rungs), tags=["diversity-ladder"], overwrite=overwrite)
 
 
 def solve(recipe: LadderRecipe, *, pool: Pool | None = None, options: Options | None = None) -> Rungs:
@@ -86,10 +91,16 @@ def solve(recipe: LadderRecipe, *, pool: Pool | None = None, options: Options | 
             rows, (types, tokens) = preparing.featured(rows, rules, words.budget, features)
         with stage("levels", seconds):
             found = _ladder(recipe, types, tokens[words.side], here)
+        names = tuple(f"level-{level.percent:03g}".replace(".", "-") for level in found.levels)
+        usable, measured = rows.usable, None
+        if words.measure:
+            with stage("measures", seconds):
+                facets = aspects.facets(usable, np.arange(len(usable)), recipe, here)
+                sets = {name: level.rows for name, level in zip(names, found.levels, strict=True)}
+                measured = cross_layer.achieved(facets, sets, words.references, recipe.seed, here.progress)
     seconds["total"] = time.monotonic() - began
     table = levels_table(found, types, tokens)
-    names = tuple(f"level-{level.percent:03g}" for level in found.levels)
-    return Rungs(rows.usable, found, _manifest(recipe, rows, found, types, seconds), table, names)
+    return Rungs(usable, found, _manifest(recipe, rows, found, types, seconds), table, names, measured)
 
 
 def _ladder(recipe: LadderRecipe, types: Types, tokens: Tokens, here: Room) -> Ladder:

@@ -161,9 +161,15 @@ def checked(kind: type[Words], content: Any, *, source: str = "") -> Words:
 
 def read(path: str | Path, changes: dict[str, Any] | None = None) -> Recipe:
     """The Recipe in a YAML file, with some keys changed. Raises RecipeError naming the file, and the line where YAML does not parse."""
+    content = load(path)
+    return check(merged(content, changes or {}) if isinstance(content, dict) else content, source=str(path))
+
+
+def load(path: str | Path) -> Any:
+    """What a YAML file holds, not yet checked. Raises RecipeError as `read` does."""
     path = Path(path)
     try:
-        content = yaml_text.load(path.read_text(encoding="utf-8"))
+        return yaml_text.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         there = [one.name for one in path.parent.glob("*.y*ml")]
         raise RecipeError(f"there is no recipe {path}. {hint(path.name, there) if there else 'Name a YAML file.'}") from None
@@ -175,7 +181,6 @@ def read(path: str | Path, changes: dict[str, Any] | None = None) -> Recipe:
         raise RecipeError(f"{path} is no text in UTF-8, so it is no recipe; name a YAML file.") from None
     except ValueError as error:
         raise RecipeError(f"{path} is not YAML a recipe may hold: {error}.") from None
-    return check(merged(content, changes or {}) if isinstance(content, dict) else content, source=str(path))
 
 
 def write(recipe: Strict) -> str:

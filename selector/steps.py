@@ -1,0 +1,107 @@
+"""A recipe of several steps: what they share is written once, and a step may read what an earlier one wrote."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selector import recipe as recipes
+from selector.errors import RecipeError, hint
+from selector.ladder_recipe import LadderRecipe
+from selector.measure_recipe import MeasureRecipe
+from selector.recipe import Recipe, Strict
+from selector.split_recipe import SplitRecipe
+
+VERBS: Mapping[str, type[Strict]] = {"select": Recipe, "split": SplitRecipe, "ladder": LadderRecipe, "measure": MeasureRecipe}
+WRITTEN = "step:"  # before the name of an earlier step, where a source may stand
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: its folder's name, what it does, and the words of that."""
+
+    name: str
+    verb: str
+    recipe: Any  # of VERBS[verb]
+
+
+def steps(content: Mapping[str, Any], output: Path, *, source: str = "") -> list[Step]:
+    """The steps of a recipe, in order. `step:NAME` as a source is the folder that the step NAME writes under `output`.
+
+    A step holds `name`, one verb with its words, and any key of the head that differs for it. With `each`, lists by key, there is one
+    step for each combination of their values: a value goes into the verb's words, and into the name where that says {key}. Raises
+    RecipeError naming the step.
+    """
+    head = {key: value for key, value in content.items() if key != "steps"}
+    written = content["steps"]
+    before = f"{source}: " if source else ""
+    if not isinstance(written, list) or not written:
+        raise RecipeError(f"{before}steps must be a list of steps, each with a name and one of {', '.join(VERBS)}; it is {written!r}.")
+    found: list[Step] = []
+    for number, one in enumerate(written, start=1):
+        place = f"{before}step {number}"
+        if not isinstance(one, dict):
+            raise RecipeError(f"{place} is {one!r}; write a name and one of {', '.join(VERBS)}.")
+        for name, verb, words in _combinations(one, place):
+            if name in {step.name for step in found}:
+                raise RecipeError(f"{place}: two steps are called '{name}'; give each a name of its own.")
+            told = recipes.merged(head, words)
+            if verb == "measure" and "datasets" in told["measure"]:  # they are measured, and so written with it
+                told = {**told, "datasets": told["measure"]["datasets"], "measure": _without(told["measure"], "datasets")}
+            folders = {step.name: output / step.name for step in found}
+            checked = recipes.checked(VERBS[verb], _resolved(told, folders, place), source=f"{before}step '{name}'")
+            found.append(Step(name, verb, checked))
+    return found
+
+
+def _combinations(one: Mapping[str, Any], place: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Name, verb and own keys of each step that an entry stands for."""
+    verbs = [key for key in one if key in VERBS]
+    if len(verbs) != 1:
+        told = f"has {' and '.join(verbs)}" if verbs else f"has none among {', '.join(map(str, one))}"
+        raise RecipeError(f"{place} needs exactly one of {', '.join(VERBS)}; it {told}.")
+    verb, each = verbs[0], one.get("each", {})
+    if not isinstance(each, dict) or not all(isinstance(values, list) and values for values in each.values()):
+        raise RecipeError(f"{place}: each must hold lists of values by key, as budget: [1000, 2000]; it is {each!r}.")
+    own = _without(one, "each", "name")
+    for values in itertools.product(*each.values()):
+        chosen = dict(zip(each, values, strict=True))
+        try:
+            name = str(one.get("name", verb)).format(**chosen)
+        except (KeyError, IndexError, ValueError):
+            raise RecipeError(f"{place}: its name '{one['name']}' may say {{KEY}} of each ({', '.join(each) or 'none here'}).") from None
+        if not re.fullmatch(r"[\w.+-]+", name) or name.startswith("."):
+            raise RecipeError(f"{place} is called '{name}', which is no name for a folder; use letters, digits and hyphens.")
+        yield name, verb, recipes.merged(own, {verb: chosen})
+
+
+def _resolved(value: Any, folders: Mapping[str, Path], place: str) -> Any:
+    """The words with folders in the place of `step:NAME`."""
+    if isinstance(value, dict):
+        return {key: _resolved(inner, folders, place) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_resolved(inner, folders, place) for inner in value]
+    if isinstance(value, str) and value.startswith(WRITTEN):
+        name = value.removeprefix(WRITTEN)
+        if name not in folders:
+            raise RecipeError(f"{place} reads '{value}', but no earlier step is called '{name}'. {hint(name, folders)}")
+        return str(folders[name])
+    return value
+
+
+def _without(words: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in words.items() if key not in keys}
+
+
+def several(content: Any) -> bool:
+    """Whether the content of a recipe file is one of several steps."""
+    return isinstance(content, dict) and "steps" in content
+
+
+def names(of: Sequence[Step]) -> list[str]:
+    """Of the folders."""
+    return [step.name for step in of]
