@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from selector.features import dense, sparse
 from selector.hygiene import Hygiene
 from selector.options import Options, room, threads
 from selector.pool import Pool
-from selector.preparing import stage
-from selector.recipe import Recipe
+from selector.preparing import Prepared, stage
+from selector.recipe import PoolRecipe, Recipe
 from selector.selection import Selection
 
 
@@ -29,18 +30,23 @@ def run(recipe: Recipe | str | Path, output: str | Path, options: Options | None
     """Do what the recipe says and write the folder. Raises SelectorError, before any work where that can be known."""
     options = options or Options()
     recipe = recipe if isinstance(recipe, Recipe) else recipes.read(recipe)
+    check_output(output, (recipe.pool, recipe.select.keep), options)
+    selection = solve(recipe, options=options)
+    options.progress("writing", 0, 0)
+    selection.save(output, write_as=recipe.output.write_as, save=recipe.output.save, overwrite=options.overwrite)
+    return selection
+
+
+def check_output(output: str | Path, sources: Iterable[PoolRecipe | None], options: Options) -> None:
+    """Raises OutputError where the folder cannot be written, or holds what is read."""
     writing.check(Path(output), options.overwrite)
-    for source in (recipe.pool, recipe.select.keep):
+    for source in sources:
         if (
             source is not None
             and (there := Path(source.source).expanduser()).exists()
             and there.resolve().is_relative_to(Path(output).resolve())
         ):
             raise OutputError(f"{output} holds {source.source}, which is read; writing there would destroy it. Name another folder.")
-    selection = solve(recipe, options=options)
-    options.progress("writing", 0, 0)
-    selection.save(output, write_as=recipe.output.write_as, save=recipe.output.save, overwrite=options.overwrite)
-    return selection
 
 
 def plan(recipe: Recipe, options: Options | None = None) -> planning.Plan:
@@ -64,6 +70,13 @@ def select(pool: Pool | str | Path | Any, *, options: Options | None = None, **w
     `pool` is a Pool, anything Pool.read takes, or a table. The words are the keys of a recipe's `select`, and `seed`, `tokenizer`,
     `hygiene`, `layers`; `parameters` are those of the objective, as {"kernel": "rbf"}. Raises SelectorError.
     """
+    pool, words, top = python_words(pool, options, words)
+    recipe = recipes.check({"pool": {"source": pool.source, "format": pool.format}, "select": words, **top}, source="select()")
+    return solve(recipe, pool=pool, options=options)
+
+
+def python_words(pool: Any, options: Any, words: dict[str, Any]) -> tuple[Pool, dict[str, Any], dict[str, Any]]:
+    """The pool of a call from Python, its words, and those that stand at the top of a recipe. Raises SelectorError."""
     if options is not None and not isinstance(options, Options):
         raise RecipeError("options says how it is computed (selector.Options); write the parameters of the objective as parameters={...}.")
     if "parameters" in words:
@@ -72,9 +85,8 @@ def select(pool: Pool | str | Path | Any, *, options: Options | None = None, **w
         pool = Pool.read(pool)
     elif not isinstance(pool, Pool):
         pool = Pool.from_table(pool)
-    top = {key: words.pop(key) for key in ("seed", "tokenizer", "hygiene", "layers") if key in words}
-    recipe = recipes.check({"pool": {"source": pool.source, "format": pool.format}, "select": words, **top}, source="select()")
-    return solve(recipe, pool=pool, options=options)
+    top = {key: words[key] for key in ("seed", "tokenizer", "hygiene", "layers") if key in words}
+    return pool, {key: value for key, value in words.items() if key not in top}, top
 
 
 def select_rows(vectors: Any, *, budget: int, objective: str = "facility-location", optimizer: str = "lazy", seed: int = 0,
@@ -103,6 +115,22 @@ def solve(recipe: Recipe, *, pool: Pool | None = None, options: Options | None =
 def _solve(recipe: Recipe, given: Pool | None, here: Room) -> Selection:
     seconds: dict[str, float] = {}
     began = time.monotonic()
+    rows, rules = opened(recipe, given, here, seconds)
+    with stage("hygiene", seconds):
+        rows = preparing.clean(rows, rules, here)
+    rows, assembled, outcome = chosen(recipe, rows, rules, here, seconds)
+    picked = rows.pool.take(rows.stays[outcome.rows])  # not from everything, where the columns are those of the kept rows too
+    seconds["total"] = time.monotonic() - began
+    manifest = manifests.manifest(recipe, rows, outcome, assembled, seconds)
+    left_out = {"dropped.parquet": manifests.dropped_table(rows)} if rows.dropped else {}
+    return Selection(picked, outcome, manifest, {**left_out, **assembled.tables})
+
+
+def opened(recipe: Recipe, given: Pool | None, here: Room, seconds: dict[str, float]) -> tuple[Prepared, Hygiene]:
+    """All rows of the pool (`given` where it is already read) and of those to keep, and what is to be dropped of them.
+
+    Raises SelectorError for all that can be judged without making features.
+    """
     rules = naming.build(Hygiene, {"tokenizer": recipe.tokenizer, **recipe.hygiene}, "hygiene")
     assembly.check(recipe)
     with stage("read", seconds):
@@ -112,15 +140,16 @@ def _solve(recipe: Recipe, given: Pool | None, here: Room) -> Selection:
     planning.check(recipe, len(pool), 3 * here.memory)
     rows = preparing.everything(pool, known)
     assembly.check_columns(recipe, rows.everything, rows.kept)
-    with stage("hygiene", seconds):
-        rows = preparing.clean(rows, rules, here)
+    return rows, rules
+
+
+def chosen(
+    recipe: Recipe, rows: Prepared, rules: Hygiene, here: Room, seconds: dict[str, float]
+) -> tuple[Prepared, assembly.Assembly, Outcome]:
+    """The selection among these rows; those whose features cannot be made are left out as `rules` say. Raises SelectorError."""
     with stage("features", seconds):
         make = partial(assembly.assemble, recipe, room=here)
         rows, assembled = preparing.featured(rows, rules, recipe.select.budget, make)
     with stage("selection", seconds):
         outcome = engine.select(assembled.problem, assembled.optimizer, seed=recipe.seed, progress=here.progress)
-    chosen = pool.take(rows.stays[outcome.rows])  # not from everything, where the columns are those of the kept rows too
-    seconds["total"] = time.monotonic() - began
-    manifest = manifests.manifest(recipe, rows, outcome, assembled, seconds)
-    left_out = {"dropped.parquet": manifests.dropped_table(rows)} if rows.dropped else {}
-    return Selection(chosen, outcome, manifest, {**left_out, **assembled.tables})
+    return rows, assembled, outcome
