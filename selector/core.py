@@ -310,6 +310,7 @@ class Finish:
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     upper_bound: float | None = None  # where the optimizer proves one itself: the state is then not asked for gains
+    stopped: str | None = None  # why, where it was not the limits that ended it
 
 
 Optimizer = Callable[[Problem, np.random.Generator], Generator[Pick, None, Finish]]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -45,9 +44,12 @@ class Standing:
 
 
 def readings(
-    aspects: Sequence[Aspect], sets: Mapping[str, Rows], layers: Sequence[str] = LAYERS, progress: Progress = quiet
-) -> Mapping[str, Readings]:
+    aspects: Sequence[Aspect], sets: Mapping[str, Rows], layers: Sequence[str] = LAYERS, progress: Progress = quiet, *,
+    only: Collection[str] | None = None,
+) -> Mapping[str, Readings]:  # fmt: skip
     """For each of these sets of distinct rows what every measure says of it, on every side given and at every layer named.
+
+    `only` names the families to read; None: all.
 
     A measure prepares once for all sets and lets go of that before the next one begins, so ask for all sets at once. Sets are read on as
     many threads as the aspect says; no figure depends on how many. Raises UnknownName for a layer at which nothing is measured,
@@ -58,7 +60,7 @@ def readings(
     for name, rows in sets.items():
         if len(rows) < 2:
             raise InputError(f"the set '{name}' has {plural(len(rows), 'row')}; diversity is measured of 2 rows or more.")
-    chosen = families(layers)
+    chosen = [one for one in families(layers) if only is None or one[1] in only]
     ordered = [np.unique(np.asarray(rows, np.int64)) for rows in sets.values()]
     found: dict[str, dict[Gauge, Reading]] = {name: {} for name in sets}
     for aspect in aspects:
@@ -85,15 +87,19 @@ def families(layers: Sequence[str] = LAYERS) -> list[tuple[str, str, Measure]]:
     return [(layer, name, family(layer=layer)) for layer in layers for name, family in every.items() if layer in family.layers]
 
 
-def at_random(among: Rows, size: int, count: int, seed: int) -> list[Rows]:
-    """`count` random sets of `size` of these rows, ascending; the first ones stay the same where more are asked for."""
-    return [np.sort(_generator(seed, 0, number).permutation(among)[:size]) for number in range(count)]
+def at_random(among: Rows, size: int, count: int, key: Sequence[int]) -> list[Rows]:
+    """`count` random sets of `size` of these rows, ascending; `key` is a seed and what the sets are for."""
+    return [np.sort(np.random.default_rng([*key, number]).permutation(among)[:size]) for number in range(count)]
 
 
-def matched(aspect: Aspect, target: Rows, among: Rows, count: int, seed: int) -> tuple[list[Rows], list[Shortfall]]:
-    """`count` random sets of the target's size and of its distribution of tokens on this side; and where there were too few such rows."""
+def matched(aspect: Aspect, targets: Sequence[Rows], among: Rows, count: int, key: Sequence[int]) -> tuple[list[Rows], Sequence[Shortfall]]:
+    """`count` random sets, each with a target's size and distribution of tokens on this side, the targets taking turns.
+
+    Also the lengths of which there were too few rows, for the first target.
+    """
     lengths = Covariate("tokens", aspect.tokens().lengths.astype(np.float64))
-    drawn = [like(target, among, [lengths], _generator(seed, 1, number)) for number in range(count)]
+    turns = [(targets[number % len(targets)], np.random.default_rng([*key, number])) for number in range(count)]
+    drawn = [like(target, among, [lengths], rng) for target, rng in turns]
     return [rows for rows, _ in drawn], drawn[0][1] if drawn else []
 
 
@@ -112,7 +118,3 @@ def standing(value: float, references: Sequence[float]) -> Standing:
 def standings(of: Readings, references: Sequence[Readings]) -> dict[Gauge, Standing]:
     """Where each reading stands among those of the references."""
     return {gauge: standing(reading.value, [one[gauge].value for one in references]) for gauge, reading in of.items()}
-
-
-def _generator(*key: int) -> Any:
-    return np.random.default_rng(key)

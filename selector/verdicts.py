@@ -32,9 +32,13 @@ class Verdict:
     t: float | None
     percentile: float | None
 
+    @property
+    def said(self) -> str:
+        """`thin: 4th percentile of random`, or only the word where nothing more is known or needs to be."""
+        return self.word if self.percentile is None else f"{self.word}: {ordinal(self.percentile)} percentile"
+
     def __str__(self) -> str:
-        told = "" if self.percentile is None else f": {ordinal(self.percentile)} percentile of random"
-        return f"{self.side}/{self.layer}: {self.word}{told}"
+        return f"{self.side}/{self.layer}: {self.said} of random"
 
 
 def verdicts(of: Readings, references: Sequence[Readings]) -> list[Verdict]:
@@ -57,12 +61,13 @@ def thinnest(given: Sequence[Verdict]) -> Verdict | None:
 
 
 def ordinal(percentile: float) -> str:
-    """0.1th, 1st, 42nd, 99.9th."""
-    if 1 <= percentile <= 99:
-        number = round(percentile)
-        ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-        return f"{number}{ending}"
-    return f"{min(99.9, max(0.1, percentile)):.1f}th"
+    """1st, 42nd, 99.5th; beyond the last tenth, below the 0.1th."""
+    if percentile < 0.1 or percentile > 99.9:
+        return "below the 0.1th" if percentile < 50 else "above the 99.9th"
+    if not 1 <= percentile <= 99:
+        return f"{percentile:.1f}th"
+    number = round(percentile)
+    return f"{number}{'th' if 10 <= number % 100 <= 20 else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _verdict(side: str, layer: str, of: Readings, references: Sequence[Readings], level: float) -> Verdict:

@@ -52,13 +52,13 @@ def shared(tokens: Tokens, longest: int) -> Iterator[Shared]:
         ends, grams, counts = _tallied(numbers, starts)
         texts = np.bincount(grams, minlength=found)  # that hold each n-gram
         several = texts >= 2
-        place = np.where(several, np.cumsum(several) - 1, -1).astype(np.int32)
+        place = np.append(np.where(several, np.cumsum(several) - 1, -1), -1).astype(np.int32)  # the last stands for no number
         kept = several[grams]
         before = np.concatenate([[0], np.cumsum(kept)])  # of those kept
         own = before[ends]
         yield Shared(length, own, place[grams[kept]], counts[kept], int(several.sum()), np.diff(ends) - np.diff(own))
         # Only a 2-gram whose tokens both stand in several texts could be shared, but all are numbered, so that they can be counted.
-        numbers = numbers if length == 1 else np.where(numbers < 0, np.int32(-1), place[numbers])
+        numbers = numbers if length == 1 else place[numbers]
 
 
 def occurrences(tokens: Tokens, rows: Rows, width: int) -> NDArray[np.int64]:
