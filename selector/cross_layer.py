@@ -53,7 +53,7 @@ class Achieved:
 def achieved(aspects: Sequence[Aspect], sets: Mapping[str, Rows], references: int, seed: int, progress: Progress) -> Achieved:
     """All measures of these sets of one size, and of so many random sets of that size."""
     size, pool = len(next(iter(sets.values()))), aspects[0].pool
-    random = {f"random {number}": rows for number, rows in enumerate(measuring.at_random(pool, size, references, seed))}
+    random = {f"random {number}": rows for number, rows in enumerate(measuring.at_random(pool, size, references, (seed,)))}
     found = measuring.readings(aspects, {**sets, **random}, progress=progress)
     others = tuple(found[name] for name in random)
     levels = {name: found[name] for name in sets}

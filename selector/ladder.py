@@ -83,7 +83,7 @@ def ladder(
     scene = _Scene(incidence[usable], strata[usable], quota)
     rng = np.random.default_rng(seed)
     progress("pruning", 0, 0)
-    pools: Pools = _Drawn(scene, rng) if lengths.max() == 1 else _Pruned(scene, contribution, rng)
+    pools: Pools = _Drawn(scene, nested) if lengths.max() == 1 else _Pruned(scene, contribution, rng)
     all_types = int((np.bincount(incidence.indices, minlength=incidence.shape[1]) > 0).sum())
 
     def made(wanted: int, stream: int) -> Level | None:
@@ -160,24 +160,25 @@ class _Pruned:
 
 
 class _Drawn:
-    """Rows of types drawn at random; some of the largest first where the others would not supply a set."""
+    """Rows of types drawn at random; some of the largest first where the others would not supply a set, and always where `nested`."""
 
-    def __init__(self, scene: _Scene, rng: np.random.Generator) -> None:
-        self.scene, self.kinds = scene, scene.types
+    def __init__(self, scene: _Scene, nested: bool) -> None:
+        self.scene, self.kinds, self.nested = scene, scene.types, nested
         supply = np.zeros((scene.width, len(scene.quota)), np.int64)  # rows of each type and stratum
         np.add.at(supply, (self.kinds, scene.strata), 1)
+        self.there = np.flatnonzero(supply.any(axis=1))
         self.first = list[int]()  # a greedy cover of the quotas, the largest share first
         lack = scene.quota.copy()
         while lack.any():
-            brings = np.minimum(supply, lack).sum(axis=1)
-            self.first.append(int(np.argmax(brings)))
-            lack -= np.minimum(supply[self.first[-1]], lack)
+            largest = int(np.argmax(np.minimum(supply, lack).sum(axis=1)))
+            self.first.append(largest)
+            lack -= np.minimum(supply[largest], lack)
+            supply[largest] = 0
         self.fewest = len(self.first)
-        self.there = np.flatnonzero(supply.any(axis=1))
 
     def rows(self, types: int, rng: np.random.Generator) -> Rows:
         order = rng.permutation(self.there)
-        for share in range(self.fewest + 1):
+        for share in range(self.fewest if self.nested else 0, self.fewest + 1):
             kept = self.first[:share]
             chosen = np.concatenate([kept, order[~np.isin(order, kept)][: max(0, types - share)]]).astype(np.int64)
             rows = np.flatnonzero(np.isin(self.kinds, chosen))

@@ -81,7 +81,7 @@ def solve(recipe: LadderRecipe, *, pool: Pool | None = None, options: Options | 
         with stage("read", seconds):
             rows = preparing.everything(pool if pool is not None else preparing.read(recipe.pool))
         with stage("hygiene", seconds):
-            rows = preparing.clean(rows, rules, here)
+            rows = preparing.clean(rows, rules, here, naming.meaning(recipe, here))
 
         def features(usable: Pool, _: Rows) -> tuple[Types, dict[str, Tokens]]:
             tokens = {side: tokenizers.tokens(usable.texts(side), recipe.tokenizer, here) for side in SIDES}
@@ -145,7 +145,7 @@ def levels_table(found: Ladder, types: Types, tokens: Mapping[str, Tokens]) -> p
 def entropy(counts: np.ndarray) -> float:
     """Shannon entropy in bits of shares proportional to these counts."""
     shares = counts[counts > 0] / max(1, counts.sum())
-    return float(-(shares * np.log2(shares)).sum())
+    return float(abs((shares * np.log2(shares)).sum()))
 
 
 def _manifest(recipe: LadderRecipe, rows: preparing.Prepared, found: Ladder, types: Types, seconds: Mapping[str, float]) -> dict[str, Any]:

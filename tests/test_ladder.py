@@ -192,7 +192,7 @@ def test_levels_that_cannot_be_made():
     for levels, told in (([], "needs levels"), ([0, 120], "120 %"), ([50, 0], "from low to high"), ([0, 0], "each once")):
         with pytest.raises(RecipeError, match=told):
             ladder(types_of(carried), 50, levels)
-    with pytest.raises(RecipeError, match="did you mean 'unique'"):
+    with pytest.raises(RecipeError, match="Did you mean 'unique'"):
         ladder(types_of(carried), 50, [0, 100], contribution="uniqe")
     with pytest.raises(InputError, match="would both carry 1 types"):
         ladder(types_of(np.ones((40, 1), bool)), 10, [0, 100])
