@@ -108,7 +108,6 @@ def _figure(table: pa.Table, moved: str, title: str) -> Any:
             linewidth=3.2 if name == moved else 1.5, marker="o", markersize=6 if name == moved else 4, zorder=4 if name == moved else 3,
         )  # fmt: skip
         ends.append((values[-1], name, COLOURS.get(layer, "#444444")))
-    _labels(axes, places[-1], ends, moved)
     axes.set_xticks(places, [f"{name} %" for name in names])
     axes.set_xlim(-0.2, places[-1] + 0.2)
     axes.set_xlabel(f"level of {moved}")
@@ -117,7 +116,21 @@ def _figure(table: pa.Table, moved: str, title: str) -> Any:
     axes.set_title(title, loc="left", fontsize=11.5, fontweight="bold")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+    _plain_ticks(axes)
+    for _, name, colour in ends:  # as wide as the names that come beside the lines
+        axes.annotate(name, (places[-1], 0), xytext=(10, 0), textcoords="offset points", color=colour, fontsize=9, alpha=0)
+    figure.draw_without_rendering()  # only then is it known where on the page a line ends
+    figure.set_layout_engine("none")
+    _labels(axes, places[-1], ends, moved)
     return figure
+
+
+def _plain_ticks(axes: Any) -> None:
+    low, high = axes.get_ylim()
+    ticks = [sign * size for size in (1, 3, 10, 30, 100, 300, 1000, 3000) for sign in (-1, 1)] + [0]
+    shown = sorted(tick for tick in ticks if low <= tick <= high)
+    axes.set_yticks(shown, [f"{tick:g}" for tick in shown])
+    axes.minorticks_off()
 
 
 def _labels(axes: Any, place: float, ends: list[tuple[float, str, str]], moved: str) -> None:

@@ -67,7 +67,8 @@ def save(rungs: Rungs, recipe: LadderRecipe, output: str | Path, *, overwrite: b
     if rungs.achieved is not None:
         layers = rungs.achieved.layers()
         beside |= {"measures.csv": rungs.achieved.measures(), "cross-layer.csv": layers}
-        beside |= cross_layer.plot(layers, f"{recipe.ladder.side}/{recipe.ladder.layer}", title)
+        moved = f"{recipe.ladder.side}/{recipe.ladder.layer}"
+        beside |= cross_layer.plot(layers, moved, f"{title}: what moves with {moved}")
     return configurations.write(output, sets, beside, card(title, rungs), tags=["diversity-ladder"], overwrite=overwrite)
 
 
@@ -186,6 +187,7 @@ def card(title: str, rungs: Rungs) -> str:
             for name, line in zip(rungs.names, rungs.table.to_pylist(), strict=True)
         ),
         "",
+        *(["![what moves with it](cross-layer.png)", ""] if rungs.achieved is not None else []),
         f'`datasets.load_dataset(folder, "{rungs.names[0]}", split="train")` gives one of them. `levels.csv` has all figures of each,',
         "`picks.parquet` the source row of every row, `manifest.json` everything needed to make this folder again.",
         "",
