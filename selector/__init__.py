@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from selector.recipe import Recipe
     from selector.running import run, select, select_rows
     from selector.selection import Selection
+    from selector.splits import split
 
-__all__ = ["Options", "Pool", "Recipe", "Selection", "run", "select", "select_rows"]
+__all__ = ["Options", "Pool", "Recipe", "Selection", "run", "select", "select_rows", "split"]
 
 _HOMES = {
     "Pool": "selector.pool",
@@ -22,6 +23,7 @@ _HOMES = {
     "run": "selector.running",
     "select": "selector.running",
     "select_rows": "selector.running",
+    "split": "selector.splits",
 }
 
 

@@ -97,7 +97,7 @@ def assemble(recipe: Recipe, pool: Pool, kept: Rows, room: Room) -> Assembly:
             continue
         of, _, side = need.name.rpartition("/")
         room.progress(f"{need.view} of {need.name}", 0, 0)
-        features = _features(naming.layer(recipe, of), need.view, side, pool, room)
+        features = view_of(naming.layer(recipe, of), need.view, side, pool, room)
         views[need.view][need.name] = features
         facts[need.name] = {**facts.get(need.name, {}), **features.facts}
         tables |= _vocabularies(naming.layer(recipe, of), of, side, pool, room)
@@ -127,7 +127,7 @@ def rows_problem(
     return Problem(Ground(features.size, {"vectors": features}, memory=memory, device=device), objective, Count(budget), kept, candidates)
 
 
-def _features(of: Layer, view: str, side: str, pool: Pool, room: Room) -> Any:
+def view_of(of: Layer, view: str, side: str, pool: Pool, room: Room) -> Any:
     """Vectors or types of a side; both sides are the two sides joined."""
 
     def one(texts: Texts) -> Similarity | Types:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from selector.cli_experiments import ladder
+from selector.cli_experiments import ladder, split
 from selector.cli_options import at_work, cleaning, machine, named, planning, reading, seeing, selecting
 from selector.errors import SelectorError, plural, unknown
 
@@ -173,3 +173,4 @@ def _run(recipe: Any, output: str, given: dict[str, Any]) -> None:
 
 
 commands.add_command(ladder)
+commands.add_command(split)

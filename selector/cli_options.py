@@ -89,7 +89,7 @@ def reading(function: Command) -> Command:
             click.option("--response-column", help="Column that holds the response."),
             click.option("--id-column", help="Column that identifies a row."),
             click.option("--split", help="Split of a hub dataset or a saved dataset."),
-            click.option("--config", help="Configuration of a hub dataset."),
+            click.option("--config", help="Configuration of a hub dataset, or of a folder of several sets."),
             click.option("--every-turn", is_flag=True, default=None, help="Every assistant turn of a conversation is a row."),
             click.option("--skip-bad", is_flag=True, default=None, help="Count and skip lines that do not parse."),
         ]

@@ -18,14 +18,20 @@ LAYER_FLAGS = {
 
 def recipe(pool: str, given: dict[str, Any]) -> dict[str, Any]:
     """The recipe that the flags of `select` spell; what was not given is left to the recipe's defaults."""
+    return {**_seen(pool, given), "select": _select(given), "output": _only(given, ("write_as", "save"))}
+
+
+def split(pool: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The words that the flags of `split` spell."""
+    own = _only(given, ("match", "arms", "low", "disjoint", "hold_out", "match_length_to"))
+    return {**_seen(pool, given), "split": {"select": _select(given), **own}, "output": _only(given, ("write_as",))}
+
+
+def _select(given: dict[str, Any]) -> dict[str, Any]:
     options = _pairs(given["options"], "--option")
     stochastic = {} if given["epsilon"] is None else {"epsilon": given["epsilon"]}
     select_names = ("budget", "token_budget", "layer", "side", "objective", "mix", "quality", "quality_weight", "keep", "optimizer")
-    return {
-        **_seen(pool, given),
-        "select": {**_only(given, select_names), "options": options, "quota": list(given["quota"]), "optimizer_options": stochastic},
-        "output": _only(given, ("write_as", "save")),
-    }
+    return {**_only(given, select_names), "options": options, "quota": list(given["quota"]), "optimizer_options": stochastic}
 
 
 def ladder(pool: str, given: dict[str, Any]) -> dict[str, Any]:

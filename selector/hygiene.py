@@ -115,6 +115,11 @@ def counts(dropped: Sequence[Dropped]) -> dict[str, int]:
     return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
 
 
+def normal_pair(instruction: str, response: str) -> str:
+    """Both sides as near copies are looked for among them."""
+    return f"{normalise(instruction)}\n{normalise(response)}"  # a normal form holds no line break
+
+
 def _threshold(dedup: str) -> float | None:
     """The similarity from which a row is a duplicate: 'off' None, 'exact' infinite (only equal pairs), 'near:T' T."""
     if dedup == "off":
@@ -166,7 +171,7 @@ def _duplicates(
     number = np.where(kept, np.cumsum(kept), np.cumsum(~kept)) - 1  # (n,) the row's number among the kept rows or the pool rows
 
     def pair(position: int) -> str:
-        return f"{normalise(instructions[position])}\n{normalise(responses[position])}"  # a normal form holds no line break
+        return normal_pair(instructions[position], responses[position])
 
     def repeats(position: int, original: int, reason: str, like: str) -> Dropped:
         if kept[original]:

@@ -69,12 +69,18 @@ def read(
 
 
 def _local(path: Path, split: str | None, config: str | None, skip_bad: bool, text_columns: set[str]) -> Reading:
-    if config is not None:
-        raise InputError(f"{path}: a config was asked for ('{config}'), but only hub datasets have configs; leave it out.")
+    configs = _configs(path)
+    if config is not None and not configs:
+        raise InputError(
+            f"{path}: a config was asked for ('{config}'), but only hub datasets and folders of several sets have configs; leave it out."
+        )
+    if configs and config not in configs:
+        asked = f"there is no config '{config}'" if config is not None else "this holds several sets; choose one with --config"
+        raise InputError(f"{path}: {asked}. {hint(config or '', configs)}")
     if path.is_dir():
         if hub.is_saved(path):
             return Reading(hub.saved(path, split))
-        shards = _shards(path, split)
+        shards = _shards(path / "data" / config if config else path, split)
     elif split is not None:
         raise InputError(f"{path}: a split was asked for ('{split}'), but this is one file; leave it out, or name the split's own file.")
     else:
@@ -204,6 +210,12 @@ def _together(paths: list[Path], tables: list[pa.Table]) -> pa.Table:
 def _kind(path: Path) -> str | None:
     name = path.name.lower()
     return next((kind for ending, kind in KINDS.items() if name.endswith(ending)), None)
+
+
+def _configs(folder: Path) -> list[str]:
+    """The configurations of a folder as `configurations.write` lays them out: folders of files in `data`, and no file beside them."""
+    inside = sorted((folder / "data").iterdir()) if (folder / "data").is_dir() else []
+    return [one.name for one in inside] if inside and all(one.is_dir() and any(map(_kind, one.iterdir())) for one in inside) else []
 
 
 def _shards(folder: Path, split: str | None) -> list[Path]:

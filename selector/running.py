@@ -85,7 +85,7 @@ def python_words(pool: Any, options: Any, words: dict[str, Any]) -> tuple[Pool, 
         pool = Pool.read(pool)
     elif not isinstance(pool, Pool):
         pool = Pool.from_table(pool)
-    top = {key: words[key] for key in ("seed", "tokenizer", "hygiene", "layers") if key in words}
+    top: dict[str, Any] = {key: words[key] for key in ("seed", "tokenizer", "hygiene", "layers") if key in words}
     return pool, {key: value for key, value in words.items() if key not in top}, top
 
 

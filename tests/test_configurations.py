@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from selector import configurations, writing
-from selector.errors import OutputError
+from selector.errors import InputError, OutputError
+from selector.pool import Pool
 
 MANIFEST = {"versions": {"diversity-selector": "0"}}
 
@@ -84,6 +85,15 @@ def test_nothing_is_left_where_a_file_cannot_be_written(tmp_path):
     with pytest.raises(ValueError, match="nan"):
         configurations.write(tmp_path / "deep" / "out", sets(), {"manifest.json": {"bad": float("nan")}}, "# Sets")
     assert not list(tmp_path.iterdir())
+
+
+def test_our_own_reader_takes_one_configuration_by_name(tmp_path):
+    out = configurations.write(tmp_path / "out", sets(), {"manifest.json": MANIFEST, "dropped.parquet": sets()["level-000"]}, "# Sets")
+    assert Pool.read(out, config="level-016").table == sets()["level-016"]
+    with pytest.raises(InputError, match=r"--config.*level-000, level-016, level-100"):
+        Pool.read(out)
+    with pytest.raises(InputError, match=r"no config 'level-017'.*Did you mean 'level-016'"):
+        Pool.read(out, config="level-017")
 
 
 @pytest.mark.parametrize("name", ["Level", "level_1", "a/b", "", "-a", "a--b"])

@@ -94,7 +94,7 @@ def test_split_and_config_mean_nothing_for_a_file(tmp_path):
     path = write(tmp_path / "a.jsonl", "jsonl")
     with pytest.raises(InputError, match="this is one file"):
         read(path, split="train")
-    with pytest.raises(InputError, match="only hub datasets have configs"):
+    with pytest.raises(InputError, match="only hub datasets and folders of several sets have configs"):
         read(path, config="en")
 
 
