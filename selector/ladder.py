@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from selector.errors import BudgetError, InputError, RecipeError, hint, plural
 from selector.kernels.pruning import prune_rarest, prune_unique, thin
 
 CONTRIBUTIONS = ("rarest", "unique")
+ORDERS = 16  # in which a set is tried: with few types to spare not every random order leaves as few rows as are wanted
 RATIO = 1.05  # of the longest to the shortest row of one stratum of length
 
 
@@ -86,8 +87,8 @@ def ladder(
     pools: Pools = _Drawn(scene, nested) if lengths.max() == 1 else _Pruned(scene, contribution, rng)
     all_types = int((np.bincount(incidence.indices, minlength=incidence.shape[1]) > 0).sum())
 
-    def made(wanted: int, stream: int) -> Level | None:
-        draws = np.random.default_rng([seed, 0 if nested else stream])
+    def made(wanted: int, *stream: int) -> Level | None:
+        draws = np.random.default_rng([seed, *stream])
         turn = draws.permutation(scene.size)  # when each row is asked to go
         pool = pools.rows(wanted, draws)
         found = _even(scene, pool[np.argsort(turn[pool])])
@@ -96,17 +97,26 @@ def ladder(
         rows, floor = found
         return Level(0.0, wanted, usable[rows], scene.types_of(rows), len(pool), floor)
 
-    most = _most(made, pools.fewest, all_types, lambda: progress("the most types", 0, 0))
+    top = _most(made, pools.fewest, all_types, lambda: progress("the most types", 0, 0))
+    if top is None:
+        raise InputError(
+            f"no set of {plural(budget, 'row')} that keeps all of {pools.fewest:,} types, the fewest that supply one, was found among "
+            f"{ORDERS} orders; ask for a smaller budget, or leave match out."
+        )
     levels = []
     for number, percent in enumerate(percents):
-        wanted = round(pools.fewest + percent / 100 * (most - pools.fewest))
-        level = made(wanted, 1 + number)
+        wanted = round(pools.fewest + percent / 100 * (top.wanted - pools.fewest))
+        streams = [(0 if nested else 1 + number, order) for order in range(ORDERS)]
+        level = top if percent == 100 else next(filter(None, (made(wanted, *stream) for stream in streams)), None)
         if level is None:
-            raise InputError(f"no set of {plural(budget, 'row')} was found that carries {wanted:,} types; try another seed.")
-        levels.append(Level(percent, *(getattr(level, name) for name in ("wanted", "rows", "types", "pool", "floor"))))
+            raise InputError(
+                f"no set of {plural(budget, 'row')} that carries {wanted:,} types, for the level {percent:g} %, was found among {ORDERS} "
+                "orders; try another seed, or leave match out."
+            )
+        levels.append(replace(level, percent=percent))
         progress("levels", number + 1, len(percents))
-    _check_rise(levels, pools.fewest, most)
-    return Ladder(tuple(levels), pools.fewest, most, all_types, len(usable))
+    _check_rise(levels, pools.fewest, top.types)
+    return Ladder(tuple(levels), pools.fewest, top.types, all_types, len(usable))
 
 
 def lengths_strata(tokens: NDArray[np.int64], usable: NDArray[np.bool_], budget: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -210,18 +220,19 @@ def _even(scene: _Scene, order: Rows) -> tuple[Rows, int] | None:
     return best, low
 
 
-def _most(made: Callable[[int, int], Level | None], fewest: int, all_types: int, show: Callable[[], None]) -> int:
-    """The most types that a set can carry under the even sampling, by halving the range."""
+def _most(made: Callable[..., Level | None], fewest: int, all_types: int, show: Callable[[], None]) -> Level | None:
+    """The set with the most types that the even sampling finds, by halving the range; None where it finds none at all."""
     show()
-    top = made(all_types, 0)
-    if top is not None:
-        return top.types
-    low, high = fewest, all_types
+    best = made(all_types, 0, 0)
+    if best is not None:
+        return replace(best, wanted=best.types)
+    best, low, high = next(filter(None, (made(fewest, 0, order) for order in range(ORDERS))), None), fewest, all_types
     while high - low > 1:
         middle = (low + high) // 2
         show()
-        low, high = (middle, high) if made(middle, 0) is not None else (low, middle)
-    return low
+        found = made(middle, 0, 0)
+        best, low, high = (best, low, middle) if found is None else (found, middle, high)
+    return best
 
 
 def _check_percents(percents: Sequence[float]) -> None:
