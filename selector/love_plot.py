@@ -9,7 +9,7 @@ from typing import Any
 
 from selector.balance import BALANCED, NEARLY
 
-LEVELS = 6  # of one covariate, those that were farthest apart before
+LEVELS = 6  # of one covariate, those that are or were farthest apart
 LINES = 48  # of a plot; the rest stand in balance.json
 NARROW = "narrow"
 # Okabe and Ito's colours, which differ for every kind of colour vision; the markers differ as well.
@@ -139,9 +139,16 @@ def _places(shown: Sequence[Line]) -> tuple[list[float], list[tuple[float, str]]
 
 
 def _levels(one: Mapping[str, Any]) -> list[Line]:
-    before = one["before"]["levels"]
-    order = sorted(before, key=lambda level: (-_size(before[level]), level))
-    return [_line(f"{one['name']}: {level}", one, level) for level in order[:LEVELS]]
+    """The levels that are or were farthest apart, by falling difference before."""
+
+    def before(level: str) -> float:
+        return -_size(one["before"]["levels"][level])
+
+    def farthest(level: str) -> float:
+        return min(before(level), *(-_size(after["levels"][level]) for after in one["after"].values()))
+
+    chosen = sorted(one["before"]["levels"], key=lambda level: (farthest(level), level))[:LEVELS]
+    return [_line(f"{one['name']}: {level}", one, level) for level in sorted(chosen, key=lambda level: (before(level), level))]
 
 
 def _line(label: str, one: Mapping[str, Any], level: str | None) -> Line:

@@ -17,6 +17,7 @@ COARSE, FINE = 5, 160  # bins of a number: coarse strata leave more to chance, f
 ENOUGH = 0.8  # of the limits of |SMD| and KS: sets nearer than that are taken as they come
 TRIES = 10  # draws in the same strata before finer ones are tried
 SHOWN = 3  # strata named in a note
+TELLING = 0.01  # share of the diverse set: fewer rows that all random sets must share with it are not worth a note
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def notes(drawn: Drawn, diverse: Rows, among: Rows, matched: Sequence[Covariate]
             f"leaves too few in {_strata(len(drawn.shortfalls))}. The largest: {named}. Such rows would be {relaxed}, 0 without disjoint."
         ]
     taken = _taken(drawn.strata, diverse, among)
-    if not taken.any():
+    if taken.sum() < TELLING * len(diverse):
         return []
     cells = np.argsort(-taken, kind="stable")[: min(SHOWN, np.count_nonzero(taken))]
     named = "; ".join(f"{drawn.strata.words(int(cell))} ({plural(int(taken[cell]), 'row')})" for cell in cells)

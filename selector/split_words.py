@@ -27,7 +27,8 @@ def sets_table(manifest: Mapping[str, Any], balance: Mapping[str, Any]) -> Table
         "in diverse",
     ]
     tokens = {one["name"]: one["sets"] for one in balance["covariates"] if one["name"] in ("response tokens", "instruction tokens")}
-    rows = []
+    means = [f"{tokens[side][POOL]['mean']:,.1f}" for side in ("response tokens", "instruction tokens")]
+    rows = [["usable pool", f"{manifest['pool']['usable']:,}", *means, "", *[""] * len(places), ""]]
     for name, one in sets.items():
         means = [f"{tokens[side][name]['mean']:,.1f}" for side in ("response tokens", "instruction tokens")]
         types = [f"{one['types'][place]:,}" for place in places]
@@ -112,7 +113,7 @@ def facts(manifest: Mapping[str, Any], balance: Mapping[str, Any]) -> dict[str, 
     if split["held_out"]:
         held = split["held_out"]
         rows["held out"] = f"{held['rows']:,} rows, and no row is {100 * held['near']:g} % similar to one of them or more"
-    return rows
+    return {**rows, "seed": str(manifest["seed"])}
 
 
 def card(title: str, manifest: Mapping[str, Any], balance: Mapping[str, Any]) -> str:
@@ -135,6 +136,9 @@ def card(title: str, manifest: Mapping[str, Any], balance: Mapping[str, Any]) ->
         "```",
         "",
         *_markdown(sets_table(manifest, balance)),
+        "",
+        "Tokens are means. `value` is what a set is worth to the objective, `types` how many types it carries, `in diverse` how many of "
+        "its rows are in the diverse set as well.",
         "",
         *_markdown((["", ""], [[f"**{name}**", told] for name, told in facts(manifest, balance).items()])),
         *_notes(manifest),

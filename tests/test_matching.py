@@ -226,6 +226,10 @@ def test_without_trouble_there_is_no_note(scene):
     only = [matched[1]]
     drawn = random_sets(diverse, np.arange(12000), only, 12000, 1, disjoint=False, seed=[0])
     assert notes(drawn, diverse, np.arange(12000), only, 12000, 1, False) == []
+    source = np.array([0] + [1] * 999)  # one row in 200 is no trouble
+    matched = [Covariate("source", source, ("rare", "usual"))]
+    drawn = random_sets(np.arange(200), np.arange(1000), matched, 1000, 1, disjoint=False, seed=[0])
+    assert notes(drawn, np.arange(200), np.arange(1000), matched, 1000, 1, False) == []
 
 
 # ------------------------------------------------------------------------------------------------------------------- narrow

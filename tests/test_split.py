@@ -262,6 +262,9 @@ def test_the_plot_shows_every_covariate_and_is_the_same_each_time(split):
     assert {"response tokens", "instruction tokens", "quality", "source: forum"} <= set(labels)
     assert sum(label.startswith("topic: ") for label in labels) == love_plot.LEVELS
     told = next(one for one in split.balance["covariates"] if one["name"] == "quality")
+    topic = next(one for one in split.balance["covariates"] if one["name"] == "topic")
+    for after in topic["after"].values():  # what is worst after matching is never hidden
+        assert f"topic: {after['level']}" in labels
     quality = lines[labels.index("quality")]
     assert quality.before == abs(told["before"]["smd"])
     assert quality.random == tuple(abs(told["after"][f"random-{number}"]["smd"]) for number in (1, 2, 3))
