@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,23 +22,27 @@ WRITTEN = "step:"  # before the name of an earlier step, where a source may stan
 
 @dataclass(frozen=True)
 class Step:
-    """One step: its folder's name, what it does, and the words of that."""
+    """One step: its folder's name ('' where there is one step and the output is its folder), what it does, and the words of that."""
 
     name: str
     verb: str
     recipe: Any  # of VERBS[verb]
 
 
-def steps(content: Mapping[str, Any], output: Path, *, source: str = "") -> list[Step]:
-    """The steps of a recipe, in order. `step:NAME` as a source is the folder that the step NAME writes under `output`.
+def steps(content: dict[str, Any], output: Path, *, source: str = "") -> list[Step]:
+    """The steps of a recipe, in order; or the one step that it is.
+
+    `step:NAME` as a source is the folder that the step NAME writes under `output`.
 
     A step holds `name`, one verb with its words, and any key of the head that differs for it. With `each`, lists by key, there is one
     step for each combination of their values: a value goes into the verb's words, and into the name where that says {key}. Raises
     RecipeError naming the step.
     """
-    head = {key: value for key, value in content.items() if key != "steps"}
-    written = content["steps"]
     before = f"{source}: " if source else ""
+    if "steps" not in content:
+        verb = next(verb for verb in VERBS if verb in content)
+        return [Step("", verb, recipes.checked(VERBS[verb], _told(verb, content), source=source))]
+    head, written = _without(content, "steps"), content["steps"]
     if not isinstance(written, list) or not written:
         raise RecipeError(f"{before}steps must be a list of steps, each with a name and one of {', '.join(VERBS)}; it is {written!r}.")
     found: list[Step] = []
@@ -49,13 +53,19 @@ def steps(content: Mapping[str, Any], output: Path, *, source: str = "") -> list
         for name, verb, words in _combinations(one, place):
             if name in {step.name for step in found}:
                 raise RecipeError(f"{place}: two steps are called '{name}'; give each a name of its own.")
-            told = recipes.merged(head, words)
-            if verb == "measure" and "datasets" in told["measure"]:  # they are measured, and so written with it
-                told = {**told, "datasets": told["measure"]["datasets"], "measure": _without(told["measure"], "datasets")}
+            told = _told(verb, recipes.merged(head, words))
             folders = {step.name: output / step.name for step in found}
             checked = recipes.checked(VERBS[verb], _resolved(told, folders, place), source=f"{before}step '{name}'")
             found.append(Step(name, verb, checked))
     return found
+
+
+def _told(verb: str, words: dict[str, Any]) -> dict[str, Any]:
+    """The words as the verb's recipe has them: datasets are measured, and so may be written with that."""
+    inner = words[verb]
+    if verb == "measure" and isinstance(inner, dict) and "datasets" in inner:
+        return {**words, "datasets": inner["datasets"], "measure": _without(inner, "datasets")}
+    return words
 
 
 def _combinations(one: Mapping[str, Any], place: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -98,10 +108,5 @@ def _without(words: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def several(content: Any) -> bool:
-    """Whether the content of a recipe file is one of several steps."""
-    return isinstance(content, dict) and "steps" in content
-
-
-def names(of: Sequence[Step]) -> list[str]:
-    """Of the folders."""
-    return [step.name for step in of]
+    """Whether what a recipe file holds is steps, or one step of another verb than select."""
+    return isinstance(content, dict) and ("steps" in content or any(verb in content for verb in VERBS if verb != "select"))
