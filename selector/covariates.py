@@ -17,6 +17,7 @@ from selector.pool import Pool
 MOST_LEVELS = 100
 FEW = 20  # different whole numbers that are levels; more are a number
 TOKENS = {"response-tokens": "response", "instruction-tokens": "instruction"}
+COUNTED = [name.replace("-", " ") for name in TOKENS]  # what they are called in tables; a column of that name is called otherwise
 NONE = "(none)"  # the level of rows without a value
 QUALITY = "quality:"
 _LOOK = 4096  # rows that show most columns of many values for what they are
@@ -64,14 +65,15 @@ def column(pool: Pool, name: str) -> Covariate:
     """One column as `matched` says. Raises UnknownName, and InputError for a type, numbers or levels that cannot serve."""
     asked = name.removeprefix(QUALITY)
     values = pool.column(asked)
+    shown = f"column {asked}" if asked in COUNTED else asked
     kind = values.type
     if pa.types.is_dictionary(kind):
         values = pc.cast(values, kind.value_type)
         kind = kind.value_type
     if name != asked or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return _numbers(pool, values, name, asked)
+        return _numbers(pool, values, name, shown)
     if pa.types.is_integer(kind) and pc.count_distinct(values).as_py() > FEW:
-        return _numbers(pool, values, name, asked)
+        return _numbers(pool, values, name, shown)
     if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise InputError(f"the column '{asked}' holds {kind}; rows are matched on text, numbers, or true and false.")
     if len(values) > _LOOK and pc.count_distinct(values.slice(0, _LOOK)).as_py() > MOST_LEVELS:
@@ -83,7 +85,7 @@ def column(pool: Pool, name: str) -> Covariate:
         raise InputError(f"the column '{asked}' has another value in every row, so no two rows are alike in it.")
     order = pc.array_sort_indices(encoded.dictionary).to_numpy()
     levels = tuple(encoded.dictionary.take(pa.array(order)).to_pylist())
-    return Covariate(asked, np.argsort(order)[encoded.indices.to_numpy()].astype(np.int64), levels)
+    return Covariate(shown, np.argsort(order)[encoded.indices.to_numpy()].astype(np.int64), levels)
 
 
 def _words(match: Sequence[str]) -> list[str]:
@@ -101,18 +103,18 @@ def _tokens(name: str, lengths: Mapping[str, NDArray[np.int64]]) -> Covariate:
     return Covariate(name.replace("-", " "), lengths[TOKENS[name]].astype(np.float64))
 
 
-def _numbers(pool: Pool, values: pa.ChunkedArray, name: str, asked: str) -> Covariate:
+def _numbers(pool: Pool, values: pa.ChunkedArray, name: str, shown: str) -> Covariate:
     try:
         numbers = np.array(pc.cast(values, pa.float64()).to_numpy(), np.float64)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise InputError(f"the column '{asked}' holds {values.type}; {name} needs numbers.") from None
+        raise InputError(f"the column '{name.removeprefix(QUALITY)}' holds {values.type}; {name} needs numbers.") from None
     bad = ~np.isfinite(numbers)
     if bad.any():
         raise InputError(
-            f"the column '{asked}' has no finite number in {plural(int(bad.sum()), 'row')}, the first is row "
+            f"the column '{name.removeprefix(QUALITY)}' has no finite number in {plural(int(bad.sum()), 'row')}, the first is row "
             f"{pool.rows[np.argmax(bad)]}; fill or drop those rows."
         )
-    return Covariate(asked, numbers)
+    return Covariate(shown, numbers)
 
 
 def _many(name: str, count: int) -> InputError:

@@ -28,7 +28,7 @@ def sets_table(manifest: Mapping[str, Any], balance: Mapping[str, Any]) -> Table
     ]
     tokens = {one["name"]: one["sets"] for one in balance["covariates"] if one["name"] in ("response tokens", "instruction tokens")}
     means = [f"{tokens[side][POOL]['mean']:,.1f}" for side in ("response tokens", "instruction tokens")]
-    rows = [["usable pool", f"{manifest['pool']['usable']:,}", *means, "", *[""] * len(places), ""]]
+    rows = [[POOL, f"{manifest['pool']['usable']:,}", *means, "", *[""] * len(places), ""]]
     for name, one in sets.items():
         means = [f"{tokens[side][name]['mean']:,.1f}" for side in ("response tokens", "instruction tokens")]
         types = [f"{one['types'][place]:,}" for place in places]

@@ -39,6 +39,7 @@ from selector.preparing import stage
 from selector.split_recipe import SplitRecipe, SplitWords, lengths
 
 HELD_OUT, ORDER, RANDOM, NARROW = range(1, 5)  # streams of random numbers beside the one of the selection
+HARDLY = 0.9  # of the types of a random set: a narrow set that carries more is hardly narrow
 HOW = "Algorithm 1 of arXiv 2505.24768, from the usable rows down to the strata of the diverse set: see selector.narrow"
 
 
@@ -142,7 +143,7 @@ def _solve(recipe: SplitRecipe, given: Pool | None, here: Room) -> Split:
         told = {name: _told(name, one, assembled, outcome, types) for name, one in {"diverse": outcome.rows, **sets}.items()}
     seconds["total"] = time.monotonic() - began
     manifest = manifests.manifest(selecting, rows, outcome, assembled, seconds) | manifests.circumstances(recipe, seconds)
-    manifest["notes"] = [*manifest["notes"], *_fewer(words, outcome), *notes, *_unbalanced(balance)]
+    manifest["notes"] = [*manifest["notes"], *_fewer(words, outcome), *notes, *_unbalanced(balance), *_not_narrow(told)]
     manifest["split"] = {
         "sets": told,
         "match": words.match,
@@ -214,6 +215,19 @@ def _fewer(words: SplitWords, outcome: Outcome) -> list[str]:
         return []
     return [
         f"the diverse set has {plural(len(outcome.rows), 'row')} instead of {words.budget:,} ({outcome.stopped}), and so has every other"
+    ]
+
+
+def _not_narrow(told: Mapping[str, Any]) -> list[str]:
+    """A sentence for each layer and side at which the narrow set carries nearly as many types as a random one."""
+    if "narrow" not in told:
+        return []
+    random = [one["types"] for name, one in told.items() if name not in ("narrow", "diverse")]
+    return [
+        f"the narrow set is hardly narrow: it carries {count:,} types of {place}, a random set {min(one[place] for one in random):,}; "
+        "match on less, or lower the budget"
+        for place, count in told["narrow"]["types"].items()
+        if count > HARDLY * min(one[place] for one in random)
     ]
 
 

@@ -425,6 +425,7 @@ def test_columns_become_numbers_or_levels():
             "many": [i % 30 for i in range(60)],
             "number": [i / 7 for i in range(60)],
             "id_like": list(range(60)),
+            "response tokens": [0.5 * i for i in range(60)],
             "dictionary": pa.array(["x", "y"] * 30).dictionary_encode(),
         }
     )
@@ -441,7 +442,22 @@ def test_columns_become_numbers_or_levels():
     assert covariates.column(from_table, "quality:few").levels is None
     lengths = {side: np.arange(60) for side in ("instruction", "response")}
     shown, left_out = covariates.unmatched(["tokens", "few", "quality:number"], from_table, lengths)
-    assert [one.name for one in shown] == ["text", "flag", "many", "dictionary"]
+    assert [one.name for one in shown] == ["text", "flag", "many", "column response tokens", "dictionary"]
     assert set(left_out) == {"instruction", "response", "id_like"}
     names = [one.name for one in covariates.matched(["tokens", "few", "quality:number"], from_table, lengths)]
     assert names == ["response tokens", "instruction tokens", "few", "number"]
+
+
+def test_a_narrow_set_that_cannot_be_narrow_says_so(source, options):
+    words = {"match": "tokens,topic,source,quality", "low": True, "objective": "coverage", "layers": LAYERS}
+    made = splits.split(source, budget=200, options=options, **words)
+    assert any("hardly narrow" in note for note in made.manifest["notes"])
+
+
+def test_a_match_that_cannot_be_had_is_said(source, options):
+    words = {"match": "topic", "disjoint": True, "objective": "coverage", "layers": LAYERS, "arms": 2}
+    made = splits.split(source, budget=100, options=options, **words)
+    notes = " ".join(made.manifest["notes"])
+    assert "rows of the random sets come from the nearest strata" in notes
+    assert "0 without disjoint" in notes
+    assert re.search(r"topic \(level [a-z ]+\) is matched but not balanced: \|SMD\| 0\.\d+ in random-\d, above 0\.05", notes)
