@@ -12,7 +12,7 @@ LEVELS = (0.0, 16.0, 33.0, 50.0, 66.0, 83.0, 100.0)  # of the paper
 
 
 class LadderWords(Strict):
-    """Which sets: their size, what their types are, how far from the fewest to the most; see ladder.ladder."""
+    """Which sets: their size, what their types are, how far from the fewest to the most; see levels.ladder."""
 
     budget: int = Field(ge=1)
     layer: str = "micro"

@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from selector import aspects, configurations, cross_layer, preparing, rendering, tokenizers, writing
-from selector import ladder as ladders
+from selector import aspects, configurations, cross_layer, preparing, rendering, running, tokenizers
+from selector import levels as ladders
 from selector import manifest as manifests
 from selector import parts as naming
+from selector import recipe as recipes
 from selector.core import Room, Rows, Tokens, Types
 from selector.cross_layer import Achieved
 from selector.hygiene import Hygiene
-from selector.ladder import Ladder
 from selector.ladder_recipe import LadderRecipe
+from selector.levels import Ladder
 from selector.options import Options, room
 from selector.pool import Pool
 from selector.preparing import stage
@@ -44,32 +45,44 @@ class Rungs:
         names = np.repeat(np.array(self.names), [len(level.rows) for level in self.ladder.levels])
         return pa.table({"level": names, "row": self.pool.rows[rows], "id": self.pool.ids.take(pa.array(rows)).combine_chunks()})
 
+    def set(self, name: str) -> Pool:
+        """The rows of one level."""
+        return self.pool.take(self.ladder.levels[self.names.index(name)].rows)
+
+    def save(self, path: str | Path, *, write_as: str = "original", overwrite: bool = False) -> Path:
+        """Writes the folder: a configuration a level and what tells of them. Raises OutputError where it cannot be written."""
+        title, sets = Path(path).resolve().name, {}
+        for name in self.names:
+            pool = self.set(name)
+            sets[name] = pool.table if write_as == "original" else rendering.render(pool, write_as)
+        beside: dict[str, Any] = {"levels.csv": self.table, "picks.parquet": self.picks(), "manifest.json": self.manifest}
+        if self.achieved is not None:
+            layers = self.achieved.layers()
+            beside |= {"measures.csv": self.achieved.measures(), "cross-layer.csv": layers}
+            moved = f"{self.manifest['side']}/{self.manifest['layer']}"
+            beside |= cross_layer.plot(layers, moved, f"{title}: what moves with {moved}")
+        return configurations.write(path, sets, beside, card(title, self), tags=["diversity-ladder"], overwrite=overwrite)
+
 
 def run(recipe: LadderRecipe, output: str | Path, options: Options | None = None) -> Rungs:
     """Makes the ladder and writes its folder: a configuration a level and what tells of them. Raises SelectorError."""
     options = options or Options()
-    writing.check(Path(output), options.overwrite)
+    running.check_output(output, (recipe.pool,), options)
     rungs = solve(recipe, options=options)
     options.progress("writing", 0, 0)
-    save(rungs, recipe, output, overwrite=options.overwrite)
+    rungs.save(output, write_as=recipe.output.write_as, overwrite=options.overwrite)
     return rungs
 
 
-def save(rungs: Rungs, recipe: LadderRecipe, output: str | Path, *, overwrite: bool = False) -> Path:
-    """The folder. Raises OutputError where it cannot be written."""
-    sets = {}
-    for name, level in zip(rungs.names, rungs.ladder.levels, strict=True):
-        pool = rungs.pool.take(level.rows)
-        form = recipe.output.write_as
-        sets[name] = pool.table if form == "original" else rendering.render(pool, form)
-    title = Path(output).resolve().name
-    beside: dict[str, Any] = {"levels.csv": rungs.table, "picks.parquet": rungs.picks(), "manifest.json": rungs.manifest}
-    if rungs.achieved is not None:
-        layers = rungs.achieved.layers()
-        beside |= {"measures.csv": rungs.achieved.measures(), "cross-layer.csv": layers}
-        moved = f"{recipe.ladder.side}/{recipe.ladder.layer}"
-        beside |= cross_layer.plot(layers, moved, f"{title}: what moves with {moved}")
-    return configurations.write(output, sets, beside, card(title, rungs), tags=["diversity-ladder"], overwrite=overwrite)
+def ladder(pool: Pool | str | Path | Any, *, options: Options | None = None, **words: Any) -> Rungs:
+    """The same words as the command line: ladder(pool, budget=1000, layer="micro", side="response", levels=[0, 50, 100]).
+
+    `pool` is a Pool, anything Pool.read takes, or a table. The words are the keys of a recipe's `ladder`, and `seed`, `tokenizer`,
+    `hygiene`, `layers`. Nothing is written until `save`. Raises SelectorError.
+    """
+    pool, own, top = running.python_words(pool, options, words)
+    content = {"pool": {"source": pool.source, "format": pool.format}, "ladder": own, **top}
+    return solve(recipes.checked(LadderRecipe, content, source="ladder()"), pool=pool, options=options)
 
 
 def solve(recipe: LadderRecipe, *, pool: Pool | None = None, options: Options | None = None) -> Rungs:

@@ -12,7 +12,7 @@ from selector.core import Types
 from selector.errors import BudgetError, InputError, RecipeError
 from selector.features import tidy
 from selector.kernels.pruning import prune_rarest, prune_unique, thin
-from selector.ladder import Ladder, ladder, lengths_strata
+from selector.levels import Ladder, ladder, lengths_strata
 
 
 def types_of(carried: np.ndarray) -> Types:
