@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from inspect import isgeneratorfunction
@@ -11,8 +11,9 @@ from typing import Any, Protocol
 from pydantic import TypeAdapter, ValidationError
 
 from selector import registry
-from selector.core import Layer, Objective, Optimizer, Procedure
+from selector.core import Layer, Objective, Optimizer, Procedure, Room, Similarity, Texts
 from selector.errors import RecipeError, hint
+from selector.features import join_vectors
 from selector.objectives.quality import Quality
 from selector.recipe import Recipe, fault
 
@@ -49,10 +50,13 @@ def parts(recipe: Recipe) -> list[Part]:
     """The objectives that a selection names. Raises UnknownName or RecipeError."""
     wanted = recipe.select
     if not wanted.mix:
-        own = {"quality", "quality_weight"} <= set(_parameters(_found(wanted.objective)[0])) and wanted.quality is not None
+        known = set(_parameters(_found(wanted.objective)[0]))
+        own = wanted.quality is not None and not known.isdisjoint(("quality", "column"))  # it reads the column itself
         if own and (both := sorted({"quality", "quality_weight"} & set(wanted.options))):
             raise RecipeError(f"{both[0]} is given twice: for the selection and among the objective's options; keep one of them.")
-        told = {"quality": wanted.quality, "quality_weight": wanted.quality_weight} if own else {}
+        if own and "quality_weight" in wanted.model_fields_set - known:
+            raise RecipeError(f"the objective '{wanted.objective}' reads its quality column without a weight; leave quality_weight out.")
+        told: dict[str, Any] = {name: getattr(wanted, name) for name in ("quality", "quality_weight") if own and name in known}
         found = [Part(wanted.objective, _objective(wanted.objective, wanted.layer, wanted.side, {**wanted.options, **told}, recipe), 1.0)]
         if own:
             return found
@@ -98,6 +102,16 @@ def layer(recipe: Sight, name: str) -> Layer:
     shared = {"tokenizer": recipe.tokenizer, "seed": recipe.seed}
     options = {**{key: value for key, value in shared.items() if key in _parameters(thing)}, **recipe.layers.get(name, {})}
     return build(thing, options, f"the layer '{name}'")
+
+
+def meaning(recipe: Sight, room: Room) -> Callable[[Texts, Texts], Similarity]:
+    """What semantic duplicates are judged by: the vectors of the recipe's macro layer of both sides, joined."""
+
+    def embed(instructions: Texts, responses: Texts) -> Similarity:
+        macro = layer(recipe, "macro")
+        return join_vectors(macro.vectors(instructions, room), macro.vectors(responses, room))
+
+    return embed
 
 
 def optimizer(name: str, options: Mapping[str, Any]) -> Optimizer:

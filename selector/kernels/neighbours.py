@@ -49,13 +49,18 @@ def neighbour_columns(vectors: Vectors, neighbours: int, seed: int, progress: Pr
             "ask for fewer neighbours or raise --memory."
         )
     began = time.monotonic()
-    lists, order = _lists(vectors.data, neighbours, seed, progress)
-    if rows > EXACT:
-        progress("neighbours of neighbours", 0, 0)
-        lists = _joined(vectors.data, order, *lists)
-    columns = _columns(vectors.data, lists[0])
+    columns = _columns(vectors.data, neighbour_lists(vectors, neighbours, seed, progress)[0])
     log.info("graph: %d rows, %.1f similarities a row, %.1f s", rows, len(columns[1]) / max(1, rows), time.monotonic() - began)
     return columns
+
+
+def neighbour_lists(vectors: Vectors, neighbours: int, seed: int, progress: Progress = quiet) -> Lists:
+    """Each row's nearest other rows by falling similarity, as `neighbour_columns` finds them."""
+    lists, order = _lists(vectors.data, neighbours, seed, progress)
+    if vectors.size > EXACT:
+        progress("neighbours of neighbours", 0, 0)
+        lists = _joined(vectors.data, order, *lists)
+    return lists
 
 
 def _lists(data: NDArray[np.float32], count: int, seed: int, progress: Progress) -> tuple[Lists, Rows]:
