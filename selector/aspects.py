@@ -13,7 +13,7 @@ import numpy as np
 from selector import hygiene, parts, tokenizers
 from selector.core import Room, Rows, Similarity, Texts, Tokens, Types
 from selector.errors import InputError, UnusableRows, plural
-from selector.hygiene import Hygiene
+from selector.hygiene import Embed, Hygiene
 from selector.parts import Sight
 from selector.pool import Pool
 
@@ -116,7 +116,7 @@ def facets(everything: Pool, pool: Rows, sight: Sight, room: Room, sides: Sequen
     return [Facet(everything.texts(side), pool, sight, room) for side in sides]
 
 
-def gather(pool: Pool | None, datasets: Sequence[Pool], rules: Hygiene, room: Room) -> Union:
+def gather(pool: Pool | None, datasets: Sequence[Pool], rules: Hygiene, room: Room, embed: Embed | None = None) -> Union:
     """What is measured: distinct pairs, cleaned alike. A dataset's row that equals a row of the pool in both sides is that row.
 
     Where hygiene dropped that row of the pool as a duplicate, it is the row that it duplicates. Rules on blank sides and lengths hold
@@ -126,7 +126,7 @@ def gather(pool: Pool | None, datasets: Sequence[Pool], rules: Hygiene, room: Ro
     everything, owner = None, None
     if pool is not None:
         instructions, responses = pool.texts("instruction"), pool.texts("response")
-        stays, dropped = hygiene.clean(instructions, responses, rules, room)
+        stays, dropped = hygiene.clean(instructions, responses, rules, room, embed=embed)
         if not len(stays):
             raise InputError(f"none of the {plural(len(pool), 'row')} of {pool.source} can be used{_why(hygiene.counts(dropped))}.")
         place = {position: row for row, position in enumerate(stays.tolist())}

@@ -35,7 +35,7 @@ def ladder(pool: str, output: str, **given: Any) -> None:
 
     recipe = recipes.checked(LadderRecipe, recipes.merged(flags.ladder(pool, given), flags.changes(given["changes"])))
     if not recipe.ladder.measure:
-        flags.check_layers(recipe.layers, {recipe.ladder.layer})
+        flags.check_layers(recipe.layers, {recipe.ladder.layer} | flags.read_by_hygiene(recipe.hygiene))
     named(output)
     with at_work(given, output) as options:
         rungs = laddering.run(recipe, output, options)

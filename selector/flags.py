@@ -41,6 +41,22 @@ def ladder(pool: str, given: dict[str, Any]) -> dict[str, Any]:
     return {**_seen(pool, given), "ladder": {**_only(given, names), **measured}, "output": _only(given, ("write_as",))}
 
 
+def measurement(datasets: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
+    """The words that the flags of `measure` and `compare` spell. A split or a config is one of the datasets, not of the pool."""
+    for name in datasets:
+        if not name.strip():
+            raise InputError("a dataset has no name; name a file, a folder, a hub dataset org/name, or demo.")
+    seen = _seen(datasets[0] if given["pool"] is None else given["pool"], given)
+    how = {key: value for key, value in seen.pop("pool").items() if key != "source"}
+    words = _only(given, ("layers", "references"))
+    if given["side"] in ("instruction", "response"):
+        words["sides"] = [given["side"]]
+    told: dict[str, Any] = {**seen, "datasets": [{"source": name, **how} for name in datasets], "measure": words}
+    if given["pool"] is not None:
+        told["pool"] = {"source": given["pool"], **{key: value for key, value in how.items() if key not in ("split", "config")}}
+    return told
+
+
 def _seen(pool: str, given: dict[str, Any]) -> dict[str, Any]:
     """The pool, what is dropped of it, and how layers see it."""
     if not pool.strip():
@@ -57,17 +73,23 @@ def _seen(pool: str, given: dict[str, Any]) -> dict[str, Any]:
 
 def check(recipe: Recipe) -> None:
     """Raises RecipeError for a flag of a layer that the selection does not read: without --layer it would do nothing."""
-    check_layers(recipe.layers, {part.layer for part in recipe.select.mix} or {recipe.select.layer})
+    read = {part.layer for part in recipe.select.mix} or {recipe.select.layer}
+    check_layers(recipe.layers, read | read_by_hygiene(recipe.hygiene))
 
 
-def check_layers(told: Mapping[str, Mapping[str, Any]], read: set[str]) -> None:
-    """Raises RecipeError for a flag of a layer that is not among those `read`."""
+def read_by_hygiene(told: Mapping[str, Any]) -> set[str]:
+    """The layers whose flags do something because of what is dropped: semantic copies are found by macro vectors."""
+    return {"macro"} if str(told.get("dedup", "")).startswith("semantic") else set()
+
+
+def check_layers(told: Mapping[str, Mapping[str, Any]], read: set[str], by: str = "--layer") -> None:
+    """Raises RecipeError for a flag of a layer that is not among those `read`, which `by` names."""
     for name, flags in LAYER_FLAGS.items():
         given = [flag for flag in flags if flag in told.get(name, {})]
         if given and name not in read:
             raise RecipeError(
                 f"--{given[0].replace('_', '-')} belongs to the layer {name}, but only {', '.join(sorted(read))} is read; "
-                f"add --layer {name}, or leave the flag out."
+                f"add {by} {name}, or leave the flag out."
             )
 
 

@@ -20,6 +20,7 @@ from selector.objectives.mixture import Mixture
 from selector.objectives.quality import Quality
 from selector.objectives.random import Random
 from selector.optimizers.lazy import LARGE
+from selector.semantic import CELL, PASSES
 
 Options = Mapping[str, Any]  # of the optimizer
 
@@ -29,6 +30,7 @@ CODED = 0.5  # the same where the processor multiplies codes of 8 bits
 WALKED = 38.0  # facility location, sparse: multiples of all walks over postings
 COUNTED = 24.0  # coverage: multiples of all types carried
 ASKED = 100.0  # DPP: evaluations a pick
+CLUSTERED = 2.0  # k-means: multiples of the products of one pass, for each pass
 PICK = 100_000.0  # steps that choosing one row takes, whatever the objective
 
 
@@ -127,6 +129,12 @@ def _known(objective: Objective | Procedure, optimizer: str, options: Options, s
             costs = [_known(part, optimizer, options, shape) for part in objective.parts]
             return None if None in costs else sum((one for one in costs if one), Cost())
     return None
+
+
+def semantic(shape: Shape) -> Cost:
+    """Semantic copies among all rows: k-means into cells of 1,024 rows, then all pairs of a cell."""
+    cells = shape.rows / CELL
+    return Cost(flops=2.0 * shape.rows * shape.dimensions * (CLUSTERED * PASSES * cells + CELL))
 
 
 def certificate(objective: Objective | Procedure, shape: Shape) -> Cost:

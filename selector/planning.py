@@ -94,8 +94,12 @@ def plan(recipe: Recipe, pool: Pool, read: float, room: Room, memory: int) -> Pl
     quiet_room = replace(room, progress=quiet)
     text = float(pool.table.nbytes + pool.instructions.nbytes + pool.responses.nbytes)
     stages = [Stage("read", read, text, "just done")]
-    usable, stage = _cleaned(recipe, pool, quiet_room)
+    rules = naming.build(Hygiene, {"tokenizer": recipe.tokenizer, **recipe.hygiene}, "hygiene")
+    meant = rules.rule()[0] == "semantic"
+    usable, stage = _cleaned(replace(rules, dedup="exact") if meant else rules, pool, quiet_room)
     stages.append(stage)
+    if meant:
+        stages.append(_meant(recipe, usable, quiet_room, machine))
     named = naming.parts(recipe)
     shapes: dict[tuple[str, str], Shape | None] = {}
     picks = _picks(recipe, usable, quiet_room)
@@ -146,9 +150,8 @@ def _check(made: Plan) -> None:
             )
 
 
-def _cleaned(recipe: Recipe, pool: Pool, room: Room) -> tuple[Pool, Stage]:
+def _cleaned(rules: Hygiene, pool: Pool, room: Room) -> tuple[Pool, Stage]:
     """The usable rows, where finding them is cheap, or all rows."""
-    rules = naming.build(Hygiene, {"tokenizer": recipe.tokenizer, **recipe.hygiene}, "hygiene")
     easy = not rules.dedup.startswith("near") and all(limit is None for side in SIDES for limit in rules.token_limits(side))
     some = pool if easy else pool.take(_sample(len(pool), LARGEST // 4))
     began = time.perf_counter()
@@ -157,6 +160,15 @@ def _cleaned(recipe: Recipe, pool: Pool, room: Room) -> tuple[Pool, Stage]:
     if easy:
         return pool.take(stays), Stage("hygiene", took, 0.0, f"just done: {len(stays):,} of {len(pool):,} rows are usable")
     return pool, Stage("hygiene", took * len(pool) / len(some), 0.0, f"by {len(some):,} rows; near copies can take longer")
+
+
+def _meant(recipe: Recipe, pool: Pool, room: Room, machine: Machine) -> Stage:
+    """Finding semantic copies: the macro vectors of both sides, the two joined, and what is done with them."""
+    stage, shape = _features(recipe, "macro", "vectors", "both", pool, room)
+    if shape is None or stage.seconds is None or stage.bytes is None:
+        return replace(stage, name="semantic copies")
+    seconds = stage.seconds + machine.seconds(forecasts.semantic(shape))
+    return Stage("semantic copies", seconds, 1.5 * stage.bytes, f"macro vectors {stage.because}; made again for the rows that stay")
 
 
 def _picks(recipe: Recipe, pool: Pool, room: Room) -> int:

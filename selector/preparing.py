@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from selector import hygiene
 from selector.core import Room, Rows
 from selector.errors import BudgetError, InputError, UnusableRows, plural
-from selector.hygiene import Dropped, Hygiene
+from selector.hygiene import Dropped, Embed, Hygiene
 from selector.pool import Pool
 from selector.recipe import PoolRecipe
 
@@ -56,10 +56,10 @@ def everything(pool: Pool, known: Pool | None = None) -> Prepared:
     return Prepared(pool, known, both, np.arange(len(both)) >= len(pool), np.arange(len(both)), [])
 
 
-def clean(rows: Prepared, rules: Hygiene, room: Room) -> Prepared:
-    """Without what hygiene drops. Raises InputError where a blank side is an error."""
+def clean(rows: Prepared, rules: Hygiene, room: Room, embed: Embed | None = None) -> Prepared:
+    """Without what hygiene drops, `embed` giving pairs a meaning. Raises InputError where a blank side is an error."""
     instructions, responses = (rows.everything.texts(side) for side in ("instruction", "response"))
-    stays, dropped = hygiene.clean(instructions, responses, rules, room, first=rows.first)
+    stays, dropped = hygiene.clean(instructions, responses, rules, room, first=rows.first, embed=embed)
     return replace(rows, stays=stays, dropped=dropped)
 
 

@@ -117,7 +117,7 @@ def _solve(recipe: Recipe, given: Pool | None, here: Room) -> Selection:
     began = time.monotonic()
     rows, rules = opened(recipe, given, here, seconds)
     with stage("hygiene", seconds):
-        rows = preparing.clean(rows, rules, here)
+        rows = preparing.clean(rows, rules, here, naming.meaning(recipe, here))
     rows, assembled, outcome = chosen(recipe, rows, rules, here, seconds)
     picked = rows.pool.take(rows.stays[outcome.rows])  # not from everything, where the columns are those of the kept rows too
     seconds["total"] = time.monotonic() - began
