@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from selector.comparing import compare, measure
     from selector.options import Options
     from selector.pool import Pool
     from selector.recipe import Recipe
@@ -13,13 +14,15 @@ if TYPE_CHECKING:
     from selector.selection import Selection
     from selector.splits import split
 
-__all__ = ["Options", "Pool", "Recipe", "Selection", "run", "select", "select_rows", "split"]
+__all__ = ["Options", "Pool", "Recipe", "Selection", "compare", "measure", "run", "select", "select_rows", "split"]
 
 _HOMES = {
     "Pool": "selector.pool",
     "Recipe": "selector.recipe",
     "Selection": "selector.selection",
     "Options": "selector.options",
+    "compare": "selector.comparing",
+    "measure": "selector.comparing",
     "run": "selector.running",
     "select": "selector.running",
     "select_rows": "selector.running",

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from selector.cli_experiments import ladder, split
+from selector.cli_measures import compare, measure
 from selector.cli_options import at_work, cleaning, machine, named, planning, reading, seeing, selecting
 from selector.errors import SelectorError, plural, unknown
 
@@ -174,3 +175,5 @@ def _run(recipe: Any, output: str, given: dict[str, Any]) -> None:
 
 commands.add_command(ladder)
 commands.add_command(split)
+commands.add_command(measure)
+commands.add_command(compare)

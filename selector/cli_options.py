@@ -99,7 +99,12 @@ def reading(function: Command) -> Command:
 
 
 def machine(function: Command) -> Command:
-    """The options that say how it is computed here; none changes which rows are picked."""
+    """The options of a verb that writes a folder, which say how it is computed here."""
+    return computing(click.option("--overwrite", is_flag=True, help="Replace a folder that selector wrote.")(function))
+
+
+def computing(function: Command) -> Command:
+    """The options that say how it is computed here; none changes a result."""
     for option in reversed(
         [
             click.option("--device", default="cpu", show_default=True, help="cpu or cuda, for encoders and facility location."),
@@ -107,7 +112,6 @@ def machine(function: Command) -> Command:
             click.option("--memory", default="4GB", show_default=True, help="Memory to plan with; never changes which rows are picked."),
             click.option("--cache", type=click.Path(path_type=Path), help="Folder for features kept between runs."),
             click.option("--no-cache", is_flag=True, help="Keep no features."),
-            click.option("--overwrite", is_flag=True, help="Replace a folder that selector wrote."),
             click.option(
                 "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Set any key of the recipe, as layers.meso.merge=0.8."
             ),
@@ -138,7 +142,7 @@ def at_work(given: dict[str, Any], output: str = "") -> Iterator[Options]:
     folder = None if given["no_cache"] else given["cache"] or default_folder()
     try:
         with terminal.progress() as progress:
-            yield Options(given["device"], given["threads"], flags.size(given["memory"]), folder, progress, given["overwrite"])
+            yield Options(given["device"], given["threads"], flags.size(given["memory"]), folder, progress, given.get("overwrite", False))
     except KeyboardInterrupt:
         kept = "" if folder is None else f", and features computed so far are kept in {folder} for the next run"
         click.echo(f"stopped: nothing half-written was left at {output or 'all'}{kept}.", err=True)

@@ -139,12 +139,13 @@ def circumstances(recipe: Strict, seconds: Mapping[str, float]) -> dict[str, Any
     return {
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "peak_memory_bytes": peak_memory(),
-        "versions": _versions(),
+        "versions": versions(),
         "recipe": recipes.write(recipe),
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of Python and the packages that may move a figure."""
     found = {"python": sys.version.split()[0]}
     for name in NAMED:
         try:

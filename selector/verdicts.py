@@ -34,7 +34,7 @@ class Verdict:
 
     @property
     def said(self) -> str:
-        """`thin: 4th percentile of random`, or only the word where nothing more is known or needs to be."""
+        """`thin: 4th percentile`, or only the word where nothing more is known."""
         return self.word if self.percentile is None else f"{self.word}: {ordinal(self.percentile)} percentile"
 
     def __str__(self) -> str:
@@ -61,9 +61,9 @@ def thinnest(given: Sequence[Verdict]) -> Verdict | None:
 
 
 def ordinal(percentile: float) -> str:
-    """1st, 42nd, 99.5th; beyond the last tenth, below the 0.1th."""
+    """1st, 42nd, 99.5th; beyond the last tenth, below 0.1th."""
     if percentile < 0.1 or percentile > 99.9:
-        return "below the 0.1th" if percentile < 50 else "above the 99.9th"
+        return "below 0.1th" if percentile < 50 else "above 99.9th"
     if not 1 <= percentile <= 99:
         return f"{percentile:.1f}th"
     number = round(percentile)

@@ -152,7 +152,7 @@ def test_the_thinnest():
 
 def test_percentiles_in_words():
     told = [ordinal(one) for one in (0.01, 0.5, 1, 2, 3, 11, 42, 98.6, 99.5, 99.99)]
-    assert told == ["below the 0.1th", "0.5th", "1st", "2nd", "3rd", "11th", "42nd", "99th", "99.5th", "above the 99.9th"]
+    assert told == ["below 0.1th", "0.5th", "1st", "2nd", "3rd", "11th", "42nd", "99th", "99.5th", "above 99.9th"]
 
 
 # -------------------------------------------------------------------------------------------------------- the rows measured

@@ -28,7 +28,7 @@ class PoolCoverage:
 
     layer: str = "macro"
     layers: ClassVar[tuple[str, ...]] = ("macro",)
-    scales: ClassVar[tuple[Scale, ...]] = (Scale("pool coverage", 1),)
+    scales: ClassVar[tuple[Scale, ...]] = (Scale("pool coverage", 1, judged=True),)
 
     def over(self, aspect: Aspect) -> Callable[[Rows], Sequence[Reading]]:
         data = as_dense(aspect.vectors(self.layer), f"the layer '{self.layer}', which the measure 'pool-coverage' reads,").data

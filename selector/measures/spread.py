@@ -34,7 +34,7 @@ class Spread:
     layers: ClassVar[tuple[str, ...]] = ("macro",)
     scales: ClassVar[tuple[Scale, ...]] = (
         Scale("mean embedding distance", 1),
-        Scale("Vendi score", 1),
+        Scale("Vendi score", 1, judged=True),
         Scale("log-det distance", -1),
     )
 

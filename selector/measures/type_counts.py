@@ -27,7 +27,7 @@ class TypeCounts:
     scales: ClassVar[tuple[Scale, ...]] = (
         Scale("types covered", 1, judged=True),
         Scale("effective types", 1, judged=True),
-        Scale("common types", 1, judged=True),
+        Scale("common types", 1),
         Scale("evenness", 1),
         Scale("types per row", 0),
     )

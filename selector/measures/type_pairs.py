@@ -22,7 +22,7 @@ class TypePairs:
 
     layer: str = "meso"
     layers: ClassVar[tuple[str, ...]] = ("meso",)
-    scales: ClassVar[tuple[Scale, ...]] = (Scale("type pairs covered", 1),)
+    scales: ClassVar[tuple[Scale, ...]] = (Scale("type pairs covered", 1, judged=True),)
 
     def over(self, aspect: Aspect) -> Callable[[Rows], Sequence[Reading]]:
         incidence = aspect.types(self.layer).incidence
