@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from pathlib import Path
 from shutil import copytree
 
 import pyarrow.parquet as pq
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 import selector
-from selector import cli, recipe, registry
+from selector import cli, experiments, recipe, registry, steps
 from tests.code_blocks import ROOT, Block, blocks
 
 README = blocks("README.md")
@@ -68,6 +69,11 @@ def test_commands_run(block, place, capsys):
 @pytest.mark.parametrize("block", [block for block in RUN if block.language == "yaml"], ids=str)
 def test_recipes_run(block, place):
     (place / "recipe.yaml").write_text(block.text, encoding="utf-8")
+    content = yaml.safe_load(block.text)
+    if steps.several(content):
+        read = steps.steps(content, Path("out/steps"))
+        assert [step for step, _ in experiments.run(read, Path("out/steps"), selector.Options())] == read
+        return
     selection = selector.run("recipe.yaml", "out/recipe")
     assert len(set(selection.rows.tolist())) == yaml.safe_load(block.text)["select"]["budget"]
 
@@ -152,4 +158,8 @@ def test_python_example_and_recipe_are_short():
 def test_the_recipe_of_the_readme_is_a_recipe():
     for block in [*README, *blocks("CONTRIBUTING.md")]:
         if block.language == "yaml":
-            recipe.check(yaml.safe_load(block.text), source=str(block))
+            content = yaml.safe_load(block.text)
+            if steps.several(content):
+                steps.steps(content, Path("out"), source=str(block))
+            else:
+                recipe.check(content, source=str(block))
