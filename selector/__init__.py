@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from selector.comparing import compare, measure
+    from selector.laddering import ladder
     from selector.options import Options
     from selector.pool import Pool
     from selector.recipe import Recipe
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from selector.selection import Selection
     from selector.splits import split
 
-__all__ = ["Options", "Pool", "Recipe", "Selection", "compare", "measure", "run", "select", "select_rows", "split"]
+__all__ = ["Options", "Pool", "Recipe", "Selection", "compare", "ladder", "measure", "run", "select", "select_rows", "split"]
 
 _HOMES = {
     "Pool": "selector.pool",
@@ -22,6 +23,7 @@ _HOMES = {
     "Selection": "selector.selection",
     "Options": "selector.options",
     "compare": "selector.comparing",
+    "ladder": "selector.laddering",
     "measure": "selector.comparing",
     "run": "selector.running",
     "select": "selector.running",

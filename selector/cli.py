@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show()
         sys.exit(2)
     except SelectorError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo("\n".join([f"error: {error}", *getattr(error, "__notes__", [])]), err=True)
         sys.exit(2)
     except MemoryError as error:
         click.echo(f"error: this needs more memory than there is ({error}); lower the budget or --memory, or take fewer rows.", err=True)
@@ -79,17 +79,24 @@ def select(pool: str, output: str | None, **given: Any) -> None:
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.argument("output")
 @click.option("--pool", help="Use this pool instead of the recipe's.")
+@click.option("--resume", is_flag=True, help="Leave out steps whose folders are finished already.")
 @planning
 @machine
-def run(recipe: Path, output: str, pool: str | None, **given: Any) -> None:
-    """Do what RECIPE (YAML) says and write OUTPUT."""
-    from selector import flags
+def run(recipe: Path, output: str, pool: str | None, resume: bool, **given: Any) -> None:
+    """Do what RECIPE (YAML) says and write OUTPUT; of several steps each writes a folder in it."""
+    from selector import flags, steps
     from selector import recipe as recipes
 
     changes = flags.changes(given["changes"])
     if pool:
         changes = recipes.merged(changes, {"pool": {"source": pool}})
-    _run(recipes.read(recipe, changes), output, given)
+    content = recipes.load(recipe)
+    if not steps.several(content):
+        _run(recipes.read(recipe, changes), output, given)
+        return
+    if not given["plan"]:
+        named(output)
+    _do(steps.steps(recipes.merged(content, changes), Path(output), source=str(recipe)), output, resume, given)
 
 
 @commands.command()
@@ -171,6 +178,18 @@ def _run(recipe: Any, output: str, given: dict[str, Any]) -> None:
         terminal.planned(planned)
     else:
         terminal.lines("selection", terminal.summary(selection.manifest, output))
+
+
+def _do(steps: list[Any], output: str, resume: bool, given: dict[str, Any]) -> None:
+    from selector import experiments, terminal
+
+    with at_work(given, output) as options:
+        if given["plan"]:
+            for step, planned in experiments.plan(steps, options):
+                terminal.planned(planned, step.name)
+            return
+        for step, seconds in experiments.run(steps, Path(output), options, resume=resume):
+            click.echo(f"{step.name or output}: {'finished before' if seconds is None else f'{step.verb} in {seconds:.1f} s'}")
 
 
 commands.add_command(ladder)

@@ -45,7 +45,7 @@ def cleaning(function: Command) -> Command:
     """The options that say which rows are dropped before."""
     for option in reversed(
         [
-            click.option("--dedup", help="exact, near:0.95 or off.  [default: exact]"),
+            click.option("--dedup", help="exact, near:0.95, semantic:0.95 or off.  [default: exact]"),
             click.option("--min-tokens", multiple=True, metavar="SIDE:N", help="Drop rows with fewer tokens, as response:10."),
             click.option("--max-tokens", multiple=True, metavar="SIDE:N", help="Drop rows with more tokens, as response:2000."),
             click.option(

@@ -102,8 +102,8 @@ def summary(manifest: Mapping[str, Any], folder: str) -> dict[str, str]:
     return rows
 
 
-def planned(plan: Plan) -> None:
-    """The table of a plan."""
+def planned(plan: Plan, step: str = "") -> None:
+    """The table of a plan, of this step where there are several."""
     rows = [
         [
             one.name,
@@ -114,7 +114,7 @@ def planned(plan: Plan) -> None:
         for one in plan.stages
     ]
     more = " or more" if plan.unknown else ""
-    grid("plan", ["stage", "seconds", "MiB", "by"], rows)
+    grid(f"plan of {step}" if step else "plan", ["stage", "seconds", "MiB", "by"], rows)
     unknown = {"not known": ", ".join(name.strip() for name in plan.unknown)} if plan.unknown else {}
     lines(
         "",
@@ -147,7 +147,8 @@ def ladder(rungs: Rungs, folder: str) -> None:
     lines(
         "",
         {
-            "types": f"{told['fewest_types']:,} can supply such a set, it can carry {told['most_types']:,} of {told['all_types']:,}",
+            "types": f"from {told['fewest_types']:,}, the fewest that supply a set, to {told['most_types']:,}, the most that one can "
+            f"carry, of {told['all_types']:,}",
             "pool": f"{told['pool']['source']}: {told['pool']['usable']:,} usable rows, {told['rows_with_types']:,} with types",
             "dropped": reasons(told["pool"]["dropped"]),
             "took": f"{told['seconds']['total']:.1f} s, {told['peak_memory_bytes'] / 2**30:.2f} GiB at most",
