@@ -162,6 +162,10 @@ def checked(kind: type[Words], content: Any, *, source: str = "") -> Words:
 def read(path: str | Path, changes: dict[str, Any] | None = None) -> Recipe:
     """The Recipe in a YAML file, with some keys changed. Raises RecipeError naming the file, and the line where YAML does not parse."""
     content = load(path)
+    if isinstance(content, dict) and "steps" in content:
+        raise RecipeError(
+            f"{path} holds several steps, and one selection was asked for; do them with `selector run` or selector.experiments.run."
+        )
     return check(merged(content, changes or {}) if isinstance(content, dict) else content, source=str(path))
 
 

@@ -128,6 +128,11 @@ def test_the_command_runs_plans_and_resumes(pool, cache, tmp_path):
     assert json.loads((tmp_path / "out" / "seen" / "measures.json").read_text(encoding="utf-8"))
 
 
+def test_one_selection_is_not_read_from_several_steps():
+    with pytest.raises(RecipeError, match="holds several steps, and one selection was asked for"):
+        recipe.read(ROOT / "recipes" / "paper-ladder.yaml")
+
+
 SMALL = {"budget": [40, 60], "select": 30}
 
 
