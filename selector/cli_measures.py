@@ -18,8 +18,8 @@ def _measuring(function: Command) -> Command:
             click.option("--layers", help="Where to look, as surface,micro.  [default: surface,macro,meso,micro]"),
             click.option("--side", type=click.Choice(["instruction", "response", "both"]), help="Side of the pair.  [default: both]"),
             click.option("--references", type=int, help="Random subsets, and as many matched in length.  [default: 20]"),
-            click.option("--json", "form", flag_value="json", help="Print everything as JSON."),
-            click.option("--csv", "form", flag_value="csv", help="Print one line a figure as CSV."),
+            click.option("--json", "as_json", is_flag=True, help="Print everything as JSON."),
+            click.option("--csv", "as_csv", is_flag=True, help="Print one line a figure as CSV."),
         ]
     ):
         function = option(function)
@@ -49,13 +49,15 @@ def _show(datasets: tuple[str, ...], given: dict[str, Any]) -> None:
     from selector import recipe as recipes
     from selector.measure_recipe import MeasureRecipe
 
+    if given["as_json"] and given["as_csv"]:
+        raise click.UsageError("--json and --csv are two forms of the same figures; ask for one of them.")
     recipe = recipes.checked(MeasureRecipe, recipes.merged(flags.measurement(datasets, given), flags.changes(given["changes"])))
     flags.check_layers(recipe.layers, set(recipe.measure.layers) | flags.read_by_hygiene(recipe.hygiene), "--layers")
     with at_work(given) as options:
         found = comparing.solve(recipe, options=options)
-    if given["form"] == "json":
+    if given["as_json"]:
         click.echo(found.to_json(), nl=False)
-    elif given["form"] == "csv":
+    elif given["as_csv"]:
         click.echo(found.to_csv(), nl=False)
     elif len(datasets) == 1:
         terminal_measures.measured(found)

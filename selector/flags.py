@@ -82,14 +82,14 @@ def read_by_hygiene(told: Mapping[str, Any]) -> set[str]:
     return {"macro"} if str(told.get("dedup", "")).startswith("semantic") else set()
 
 
-def check_layers(told: Mapping[str, Mapping[str, Any]], read: set[str], by: str = "--layer") -> None:
-    """Raises RecipeError for a flag of a layer that is not among those `read`, which `by` names."""
+def check_layers(told: Mapping[str, Mapping[str, Any]], read: set[str], remedy: str = "add --layer {}") -> None:
+    """Raises RecipeError for a flag of a layer that is not among those `read`, and the `remedy`."""
     for name, flags in LAYER_FLAGS.items():
         given = [flag for flag in flags if flag in told.get(name, {})]
         if given and name not in read:
             raise RecipeError(
                 f"--{given[0].replace('_', '-')} belongs to the layer {name}, but only {', '.join(sorted(read))} is read; "
-                f"add {by} {name}, or leave the flag out."
+                f"{remedy.format(name)}, or leave the flag out."
             )
 
 

@@ -216,7 +216,8 @@ def test_the_most_and_the_least_spread():
 
 @pytest.mark.parametrize("rows", SETS, ids=len)
 def test_neighbourhood(rows, monkeypatch):
-    monkeypatch.setattr(neighbourhood, "TILE", 400)
+    monkeypatch.setattr(neighbourhood, "TALL", 3)
+    monkeypatch.setattr(neighbourhood, "WIDE", 7)
     aspect = small()
     x = aspect.unit.data[rows].astype(np.float64)
     s = x @ x.T
