@@ -52,7 +52,7 @@ def _show(datasets: tuple[str, ...], given: dict[str, Any]) -> None:
     if given["as_json"] and given["as_csv"]:
         raise click.UsageError("--json and --csv are two forms of the same figures; ask for one of them.")
     recipe = recipes.checked(MeasureRecipe, recipes.merged(flags.measurement(datasets, given), flags.changes(given["changes"])))
-    flags.check_layers(recipe.layers, set(recipe.measure.layers) | flags.read_by_hygiene(recipe.hygiene), "--layers")
+    flags.check_layers(recipe.layers, set(recipe.measure.layers) | flags.read_by_hygiene(recipe.hygiene), "name {} under --layers too")
     with at_work(given) as options:
         found = comparing.solve(recipe, options=options)
     if given["as_json"]:

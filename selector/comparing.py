@@ -89,7 +89,7 @@ def _measured(recipe: MeasureRecipe, union: Union, facets: Sequence[Facet], here
     alike: list[list[dict[Gauge, Reading]]] = [[{} for _ in random] for _ in union.members]
     shortfalls: list[dict[str, Sequence[Shortfall]]] = [{} for _ in union.members]
     for facet in facets:
-        _some_tokens(facet, union)
+        _written(facet, union)
         sets = {f"random {number}": rows for number, rows in enumerate(random)}
         for place, own in enumerate(subsets):
             sets |= {f"dataset {place} {number}": rows for number, rows in enumerate(own)}
@@ -151,14 +151,14 @@ def _enough(union: Union) -> None:
         )
 
 
-def _some_tokens(facet: Facet, union: Union) -> None:
+def _written(facet: Facet, union: Union) -> None:
     """Raises InputError for a dataset with nothing written on this side."""
-    lengths = facet.tokens().lengths
+    texts = facet.texts()
     for member in union.members:
-        if not lengths[member.rows].any():
+        if not any(texts[row].strip() for row in member.rows):
             raise InputError(
-                f"no {facet.side} of {member.source} has a token, so this side cannot be measured; leave it out with --side, "
-                f"or name the column that holds it (--{facet.side}-column)."
+                f"no {facet.side} of {member.source} has anything written in it, so this side cannot be measured; leave it out with "
+                f"--side, or name the column that holds it (--{facet.side}-column)."
             )
 
 
