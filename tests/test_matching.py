@@ -92,12 +92,12 @@ def test_what_a_stratum_lacks_comes_from_the_nearest_of_the_same_level():
     target, among = np.array([0, 1, 4]), np.array([2, 3, 4, 5, 6, 7])
     split = strata(target, covariates, 8, [2, 1])  # one edge, at the median 1: below it nothing, so all of a level are one stratum
     assert len(split.cells) == 2
-    numbers[0] = 0.0  # now 0 | 1 and more
+    numbers[[0, 5]] = 0.0  # now 0 | 1 and more, and a row of the other source in the bin that is short
     split = strata(target, [Covariate("tokens", numbers), covariates[1]], 8, [2, 1])
     shares, short = split.shares(split.counts(target), split.counts(among))
     assert [(one.stratum, one.wanted, one.had) for one in short] == [("tokens below 1, source a", 1, 0)]
     (drawn,) = split.sets(shares, among, np.random.default_rng(0))
-    assert drawn.tolist() == [2, 3, 4]  # all of source a, although the tokens of row 5 are nearer
+    assert drawn.tolist() == [2, 3, 4]  # all of source a, although row 5 is in the very bin
 
 
 def test_chance_decides_within_a_stratum_and_is_fair():

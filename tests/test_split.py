@@ -145,19 +145,24 @@ def test_near_copies_are_the_same_a_few_texts_at_a_time(source, options, memory,
 
 
 @given(
-    st.booleans(), st.integers(1, 3), st.integers(0, 50), st.sampled_from(["tokens", "source", "tokens,source", "response-tokens,topic"])
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 3),
+    st.integers(0, 50),
+    st.sampled_from(["tokens", "source", "tokens,source", "response-tokens,topic"]),
 )
 @settings(max_examples=12, deadline=None)
-def test_any_split_keeps_its_promises(disjoint, arms, seed, match):
+def test_any_split_keeps_its_promises(disjoint, low, arms, seed, match):
     source, here = Pool.from_table(demo.table(300), source="demo"), Options()
-    words = {"budget": 40, "objective": "coverage", "match": match, "arms": arms, "disjoint": disjoint, "seed": seed, "layers": LAYERS}
+    words = {"budget": 40, "objective": "coverage", "match": match, "arms": arms, "disjoint": disjoint, "seed": seed}
+    words |= {"layers": LAYERS, "low": low}
     made, again = (splits.split(source, options=here, **words) for _ in range(2))
     assert all((made.sets[name] == again.sets[name]).all() for name in made.sets)
     assert made.balance == again.balance
     for rows in made.sets.values():
         assert len(np.unique(rows)) == 40
     everything = np.concatenate(list(made.sets.values()))
-    assert not disjoint or len(np.unique(everything)) == 40 * (arms + 1)
+    assert not disjoint or len(np.unique(everything)) == 40 * (arms + 1 + low)
 
 
 def test_the_seed_decides_the_random_sets(source, options):
@@ -180,7 +185,7 @@ def test_rows_of_a_length(source, options):
 def test_rows_to_keep_are_in_no_set_and_need_no_columns(source, options, tmp_path):
     known = source.table.slice(0, 100).select(["instruction", "response"])
     pq.write_table(known, tmp_path / "known.parquet")
-    words = {"budget": 40, "match": "tokens,source,quality", "low": True, "objective": "coverage", "layers": LAYERS}
+    words = {"budget": 40, "match": "tokens,source,quality", "low": True, "hold_out": 200, "objective": "coverage", "layers": LAYERS}
     made = splits.split(source, keep=str(tmp_path / "known.parquet"), options=options, **words)
     assert all(rows.min() >= 100 for rows in made.sets.values())
     assert made.manifest["kept"]["usable"] == 100
@@ -365,6 +370,8 @@ def test_too_few_rows(plain, tmp_path):
     told = refused(tmp_path, plain, "--budget", 41)
     assert "the sets need 41 rows each, but 40 of the 40 rows" in told
     assert "lower the budget" in told
+    told = refused(tmp_path, plain, "--budget", 36, "--hold-out", 5)
+    assert "the sets need 36 rows each beside 5 held-out ones, but 40 of the 40 rows" in told
     told = refused(tmp_path, plain, "--budget", 12, "--disjoint")
     assert "4 disjoint sets of 12 rows need 48" in told
     assert "fewer arms" in told
