@@ -112,6 +112,15 @@ def test_the_tables_name_what_there_is():
     assert set(re.findall(r"^\| `(\w+)` \|", optimizers, re.MULTILINE)) == set(registry.names("optimizers"))
 
 
+def test_the_table_of_measures_names_every_one():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text[text.index("| layer | measure | more diverse is |") : text.index("The last two columns are")]
+    scales = {scale for name in registry.names("measures") for scale in registry.find("measures", name).scales}
+    assert [scale.name for scale in scales if scale.name not in table] == []
+    judged = {scale.name for scale in scales if scale.judged}
+    assert {name for name in (scale.name for scale in scales) if f"{name} \\*" in table} == judged
+
+
 def test_the_table_of_topics_is_measured(cache):
     """Within two topics, since embeddings and clusters may differ in a last bit on another machine."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
