@@ -36,7 +36,10 @@ def measure(dataset: Any, pool: Any = None, *, options: Options | None = None, *
 
 
 def compare(datasets: Sequence[Any], pool: Any = None, *, options: Options | None = None, **words: Any) -> Measurement:
-    """Several datasets at equal size: the larger ones by random subsets of the size of the smallest. The words are those of `measure`."""
+    """Several datasets at equal size: the larger ones by random subsets of the size of the smallest. The words are those of `measure`.
+
+    A mean over subsets scatters less than a random subset does, so the verdict on a larger dataset errs towards 'as random'.
+    """
     if options is not None and not isinstance(options, Options):
         raise RecipeError("options says how it is computed (selector.Options); write the parameters of layers as layers={...}.")
     read, given = [_pool(one) for one in datasets], None if pool is None else _pool(pool)

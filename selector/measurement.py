@@ -16,7 +16,7 @@ from selector.errors import plural
 from selector.matching import Shortfall
 from selector.measure_recipe import MeasureRecipe
 from selector.measuring import Gauge, Standing
-from selector.verdicts import RULE, Verdict, thinnest
+from selector.verdicts import RULE, Verdict
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,8 @@ class Measurement:
                 said.append(name + ", ".join(f"{count:,} {reason}" for reason, count in member.dropped.items()) + ": left out")
             if self.pool is not None and (own := len(member.rows) - one.among_pool):
                 said.append(f"{name}{plural(own, 'row')} of {len(member.rows):,} are not among the usable rows of the pool")
+            if self.pool is not None and self.rows == len(self.pool.rows):
+                said.append(f"{name}as large as the pool, so every random subset is the pool itself and tells nothing")
             if one.subsets > 1:
                 said.append(
                     f"{name}measured at the size of the smallest dataset: {one.subsets} random subsets of {self.rows:,} of its "
@@ -111,12 +113,10 @@ class Measurement:
 
 
 def _dataset(one: Measured) -> dict[str, Any]:
-    thin = thinnest(one.verdicts)
     return {
         **_member(one.member),
         "rows_of_the_pool": one.among_pool,
         "subsets": one.subsets,
-        "thinnest": None if thin is None else f"{thin.side}/{thin.layer}",
         "verdicts": [asdict(verdict) for verdict in one.verdicts],
         "verdicts_at_equal_length": [asdict(verdict) for verdict in one.matched_verdicts],
         "lengths_too_few_in_the_pool": {side: [asdict(stratum) for stratum in short] for side, short in one.shortfalls.items()},

@@ -109,7 +109,7 @@ def standing(value: float, references: Sequence[float]) -> Standing:
     if not len(others) or not (math.isfinite(value) and np.isfinite(others).all()):
         return Standing(None, None, None, None)
     mean, sd = float(others.mean()), float(others.std(ddof=1)) if len(others) > 1 else 0.0
-    percentile = 100 * float(((others < value) + (others == value) / 2).mean())
+    percentile = 50 * int((others < value).sum() + (others <= value).sum()) / len(others)
     if sd <= 1e-12 * abs(mean):  # rounding of a number that does not vary
         return Standing(mean, 0.0, percentile, None)
     return Standing(mean, sd, percentile, (value - mean) / sd)

@@ -130,6 +130,13 @@ def test_rows_of_another_dataset_join_the_ground(source):
     assert any("20 rows of 20 are not among the usable rows of the pool" in note for note in found.notes())
 
 
+def test_a_dataset_as_large_as_the_pool(source):
+    found = selector.measure(source, source, options=QUIET, **WORDS)
+    assert {one.word for one in found.datasets[0].verdicts} == {"no verdict"}
+    assert any("every random subset is the pool itself" in note for note in found.notes())
+    assert all(one["random_z"] is None and one["random_sd"] in (0, None) for one in figures(found).values())
+
+
 def test_duplicates_are_counted_and_measured_once(source):
     twice = source.take(np.concatenate([np.arange(20), np.arange(10)]))
     found = selector.measure(twice, source, options=QUIET, **WORDS)

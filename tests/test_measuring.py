@@ -16,7 +16,7 @@ from selector.hygiene import Hygiene
 from selector.measure_recipe import MeasureRecipe
 from selector.measuring import Gauge
 from selector.options import Options, room
-from selector.verdicts import ordinal, thinnest, verdicts
+from selector.verdicts import ordinal, verdicts
 from tests.test_measures import small
 
 
@@ -138,16 +138,6 @@ def test_random_numbers_are_as_random():
         called += verdicts(reading(named, numbers[0]), references)[0].word != "as random"
         assert verdicts(reading(named, numbers[0] - 12), references)[0].word == "thin"
     assert 5 <= called <= 40
-
-
-def test_the_thinnest():
-    named, rng = gauges(2), np.random.default_rng(6)
-    macro = [Gauge("response", layer, one.family, one.scale) for layer in ("macro", "micro") for one in named]
-    others = [reading(macro, rng.normal(size=4)) for _ in range(20)]
-    given = verdicts(reading(macro, [-9, -9, -30, -30]), others)
-    assert [one.word for one in given] == ["thin", "thin"]
-    assert thinnest(given).layer == "micro"
-    assert thinnest(verdicts(reading(macro, [9, 9, 0, 0]), others)) is None
 
 
 def test_percentiles_in_words():

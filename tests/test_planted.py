@@ -12,7 +12,7 @@ from selector.hygiene import Hygiene
 from selector.measure_recipe import MeasureRecipe
 from selector.options import Options, room
 from selector.pool import Pool
-from selector.verdicts import thinnest, verdicts
+from selector.verdicts import verdicts
 
 ROWS = 300
 SEEDS = range(50)
@@ -90,7 +90,6 @@ def test_the_place_made_narrow_is_the_one_called_thin(demo, references, side, la
     said = verdicts(found, references)
     assert [(one.side, one.layer) for one in said] == PLACES
     assert [(one.side, one.layer) for one in said if one.word == "thin"] == [(side, layer)]
-    assert thinnest(said) == next(one for one in said if (one.side, one.layer) == (side, layer))
 
 
 def test_random_sets_are_called_as_random(demo):
