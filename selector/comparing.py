@@ -84,7 +84,7 @@ def solve(
 def _measured(recipe: MeasureRecipe, union: Union, facets: Sequence[Facet], here: Room) -> Measurement:
     words, seed = recipe.measure, recipe.seed
     size = min(len(one.rows) for one in union.members)
-    subsets = [_subsets(one.rows, size, words.references, (seed, 2, number)) for number, one in enumerate(union.members)]
+    subsets = [_subsets(one.rows, size, words.references, (seed, 2)) for one in union.members]
     random = [] if union.pool is None else measuring.at_random(union.pool.rows, size, words.references, (seed, 0))
     whole: list[dict[Gauge, Reading]] = [{} for _ in union.members]
     spreads: list[dict[Gauge, float | None]] = [{} for _ in union.members]
@@ -97,7 +97,7 @@ def _measured(recipe: MeasureRecipe, union: Union, facets: Sequence[Facet], here
         for place, own in enumerate(subsets):
             sets |= {f"dataset {place} {number}": rows for number, rows in enumerate(own)}
             if union.pool is not None:
-                like, shortfalls[place][facet.side] = measuring.matched(facet, own, union.pool.rows, words.references, (seed, 1, place))
+                like, shortfalls[place][facet.side] = measuring.matched(facet, own, union.pool.rows, words.references, (seed, 1))
                 sets |= {f"matched {place} {number}": rows for number, rows in enumerate(like)}
         found = measuring.readings([facet], sets, words.layers, here.progress)
         for number in range(len(random)):

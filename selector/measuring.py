@@ -95,11 +95,17 @@ def at_random(among: Rows, size: int, count: int, key: Sequence[int]) -> list[Ro
 def matched(aspect: Aspect, targets: Sequence[Rows], among: Rows, count: int, key: Sequence[int]) -> tuple[list[Rows], Sequence[Shortfall]]:
     """`count` random sets, each with a target's size and distribution of tokens on this side, the targets taking turns.
 
-    Also the lengths of which there were too few rows, for the first target.
+    Rows shorter or longer than all of a target's are drawn only where the others are too few. Also returns the lengths of which there
+    were too few rows, for the first target.
     """
-    lengths = Covariate("tokens", aspect.tokens().lengths.astype(np.float64))
-    turns = [(targets[number % len(targets)], np.random.default_rng([*key, number])) for number in range(count)]
-    drawn = [like(target, among, [lengths], rng) for target, rng in turns]
+    tokens = aspect.tokens().lengths
+    lengths = Covariate("tokens", tokens.astype(np.float64))
+    drawn = []
+    for number in range(count):
+        target = targets[number % len(targets)]
+        within = among[(tokens[among] >= tokens[target].min()) & (tokens[among] <= tokens[target].max())]
+        enough = within if len(within) >= len(target) else among
+        drawn.append(like(target, enough, [lengths], np.random.default_rng([*key, number])))
     return [rows for rows, _ in drawn], drawn[0][1] if drawn else []
 
 

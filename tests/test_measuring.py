@@ -74,6 +74,10 @@ def test_matched_sets_have_the_target_s_lengths():
     for one in found:
         np.testing.assert_array_equal(np.sort(lengths[one]), np.sort(lengths[target]))
     assert len({tuple(one) for one in found}) == 3
+    short = np.flatnonzero(lengths <= 4)[:40]
+    turns, _ = measuring.matched(aspect, [target, short], np.arange(400), 3, (0,))
+    assert [one.size for one in turns] == [60, 40, 60]
+    np.testing.assert_array_equal(np.sort(lengths[turns[1]]), np.sort(lengths[short]))
 
 
 # ---------------------------------------------------------------------------------------------------------------- standing
@@ -126,6 +130,18 @@ def test_scales_that_are_not_judged_or_do_not_vary_do_not_count():
     assert found.t == pytest.approx(slow_verdict(value[:1], others[:, :1], 1)[1])
     (found,) = verdicts(reading(named, value), [reading(named, others[0])] * 9)
     assert (found.word, found.t) == ("no verdict", None)
+
+
+def test_more_places_ask_for_more():
+    """One set of numbers that is thin where it stands alone, and as random where it is one of six."""
+    rng = np.random.default_rng(8)
+    others = rng.normal(size=(20, 1))
+    value = others.mean() - 2.5 * others.std(ddof=1)
+    (alone,) = verdicts(reading(gauges(1), [value]), [reading(gauges(1), one) for one in others])
+    assert alone.word == "thin"
+    six = [Gauge(side, layer, "made-up", gauges(1)[0].scale) for side in aspects.SIDES for layer in ("macro", "meso", "micro")]
+    said = verdicts(reading(six, [value] * 6), [reading(six, list(one) * 6) for one in others])
+    assert {(one.word, one.t) for one in said} == {("as random", alone.t)}
 
 
 def test_random_numbers_are_as_random():
