@@ -13,7 +13,8 @@ from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
 from selector.ties import EXCLUDED, TOLERANCE, threshold
 
-FRONT = 2048  # rows whose keys are followed pick by pick
+FRONT = 4096  # rows whose keys are followed pick by pick
+AHEAD = 4  # times as many are brought up to date at once: those that are found fallen make room for others
 TALL = 512  # rows of a tile
 WIDE = 1024  # picks of a tile
 
@@ -44,7 +45,7 @@ def frontier(
     """The frontier before any pick; `nearest` (n,) stands for the maximum of each row so far (-inf where there is none).
 
     No key falls below `floor`: where the best is there all are, and nothing has to be multiplied any more. Dense vectors: the keys of
-    some 2,048 rows that could win are followed with one product each a pick; when the best of them falls to what another row could
+    some 4,096 rows that could win are followed with one product each a pick; when the best of them falls to what another row could
     still have, rows are brought up to date with all picks that they missed, in one matrix product, until the best are known again.
     2 n k d operations at most, fewer for rows that never come near; on the grid of features.dense every product is exact, so no tile and
     no thread moves a pick. Sparse vectors: one walk over the postings and one pass over the rows a pick. O(n + k d) memory.
@@ -128,9 +129,9 @@ class _Dense:
         while True:
             keys = self.base[rows] - self.slope * self.nearest[rows]
             top = largest(keys, most)
-            stale = top[self.seen[rows[top]] < self.count]
-            if len(stale):
-                self._bring_up(rows[stale])
+            if (self.seen[rows[top]] < self.count).any():
+                ahead = rows[largest(keys, AHEAD * most)]
+                self._bring_up(ahead[self.seen[ahead] < self.count])
                 continue
             level = threshold(float(keys[top].max()))
             if level <= self.floor:
