@@ -13,12 +13,19 @@ from numba import njit
 
 from selector.core import Objective, Procedure
 from selector.kernels import codes
+from selector.objectives.cluster_balanced import ClusterBalanced
 from selector.objectives.coverage import Coverage
 from selector.objectives.dpp import DUAL_DIMENSIONS, Dpp
 from selector.objectives.facility_location import FacilityLocation
+from selector.objectives.k_centre import KCentre
+from selector.objectives.k_means_medoids import KMeansMedoids
+from selector.objectives.max_min import MaxMin
 from selector.objectives.mixture import Mixture
+from selector.objectives.mmr import Mmr
+from selector.objectives.novel_select import NovelSelect
 from selector.objectives.quality import Quality
 from selector.objectives.random import Random
+from selector.objectives.repr_filter import ReprFilter
 from selector.optimizers.lazy import LARGE
 from selector.semantic import CELL, PASSES
 
@@ -30,7 +37,11 @@ CODED = 0.5  # the same where the processor multiplies codes of 8 bits
 WALKED = 38.0  # facility location, sparse: multiples of all walks over postings
 COUNTED = 24.0  # coverage: multiples of all types carried
 ASKED = 100.0  # DPP: evaluations a pick
-CLUSTERED = 2.0  # k-means: multiples of the products of one pass, for each pass
+CLUSTERED = 2.2  # k-means: multiples of the products of one pass, for each pass and the last look
+APART = {KCentre: (1.4, 6.0), Mmr: (1.4, 6.0), MaxMin: (4.3, 20.0), ReprFilter: (0.5, 1.0)}  # multiples of n k d and, sparse, of n k
+NOVEL = (6.5, 40.0)  # steps for each row and pick, dense and sparse
+NEAR = 16_384.0  # rows that a row is compared with when its neighbours are looked for
+TURNED = 300.0  # cluster-balanced: multiples of all types carried
 PICK = 100_000.0  # steps that choosing one row takes, whatever the objective
 
 
@@ -128,13 +139,40 @@ def _known(objective: Objective | Procedure, optimizer: str, options: Options, s
         case Mixture():
             costs = [_known(part, optimizer, options, shape) for part in objective.parts]
             return None if None in costs else sum((one for one in costs if one), Cost())
+        case KCentre() | Mmr() | MaxMin() | ReprFilter():
+            dense, sparse = APART[type(objective)]
+            pairs = float(shape.rows) * shape.picks
+            if shape.sparse:
+                return Cost(walks=sparse * pairs + shape.picks * shape.walks)
+            return Cost(flops=dense * 2.0 * pairs * shape.dimensions, bytes=4.0 * shape.picks * shape.dimensions)
+        case NovelSelect():
+            return _novel_select(objective, shape)
+        case KMeansMedoids():
+            return _medoids(objective, shape)
+        case ClusterBalanced():
+            return Cost(walks=TURNED * shape.rows * shape.entries, bytes=24.0 * shape.rows * shape.entries)
     return None
+
+
+def _novel_select(objective: NovelSelect, shape: Shape) -> Cost:
+    pairs, held = float(shape.rows) * shape.picks, 4.0 * shape.rows * objective.exact_ranks
+    if shape.sparse:
+        return Cost(walks=NOVEL[1] * pairs + 2.0 * shape.rows * shape.walks, bytes=held)
+    compared = 2.0 * shape.rows * min(NEAR, shape.rows) + 2.0 * pairs
+    return Cost(flops=compared * shape.dimensions, walks=NOVEL[0] * pairs, bytes=held)
+
+
+def _medoids(objective: KMeansMedoids, shape: Shape) -> Cost:
+    looks, held = (objective.passes + 1) * float(shape.rows) * shape.picks, 8.0 * shape.picks * shape.dimensions
+    if shape.sparse:
+        return Cost(walks=looks * shape.entries, bytes=held)
+    return Cost(flops=CLUSTERED * 2.0 * looks * shape.dimensions, bytes=held)
 
 
 def semantic(shape: Shape) -> Cost:
     """Semantic copies among all rows: k-means into cells of 1,024 rows, then all pairs of a cell."""
     cells = shape.rows / CELL
-    return Cost(flops=2.0 * shape.rows * shape.dimensions * (CLUSTERED * PASSES * cells + CELL))
+    return Cost(flops=2.0 * shape.rows * shape.dimensions * (CLUSTERED * (PASSES + 1) * cells + CELL))
 
 
 def certificate(objective: Objective | Procedure, shape: Shape) -> Cost:

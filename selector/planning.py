@@ -15,12 +15,13 @@ from selector import forecasts, hygiene
 from selector import parts as naming
 from selector.assembly import SIDES
 from selector.cache import NoCache
-from selector.core import Layer, Room, Similarity, Types, quiet
+from selector.core import Layer, Objective, Procedure, Room, Similarity, Types, quiet
 from selector.errors import MemoryForecast, SelectorError, size
 from selector.features import Vectors
 from selector.forecasts import Cost, Machine, Shape
 from selector.hygiene import Hygiene
 from selector.objectives.dpp import Dpp
+from selector.objectives.facility_location import FacilityLocation
 from selector.pool import Pool
 from selector.recipe import Recipe
 
@@ -113,13 +114,16 @@ def plan(recipe: Recipe, pool: Pool, read: float, room: Room, memory: int) -> Pl
         cost = (
             None if shape is None else forecasts.selection(part.objective, recipe.select.optimizer, recipe.select.optimizer_options, shape)
         )
-        by = f"{recipe.select.optimizer}, {picks:,} picks"
+        own = not isinstance(part.objective, Objective)
+        by = f"{'its own loop' if own else recipe.select.optimizer}, {picks:,} picks"
         if shape is None or cost is None:
             stages.append(Stage(f"select: {part.name}", None, None, f"{by}: nobody has said what it costs"))
             continue
-        kept = min(room.memory, _held(shape, cost))
+        kept = min(room.memory, _held(part.objective, shape, cost))
         stages.append(Stage(f"select: {part.name}", machine.seconds(cost), kept, by))
-        stages.append(Stage("  certificate", machine.seconds(forecasts.certificate(part.objective, shape)), 0.0, "and a random reference"))
+        if not own:
+            seconds = machine.seconds(forecasts.certificate(part.objective, shape))
+            stages.append(Stage("  certificate", seconds, 0.0, "and a random reference"))
     share = picks / max(1, len(usable))
     stages.append(Stage("write", 0.3 + share * pool.table.nbytes / WRITTEN, share * pool.table.nbytes, f"{picks:,} rows"))
     made = Plan(tuple(stages), memory, machine)
@@ -267,9 +271,9 @@ def _bytes(shape: Shape) -> float:
     return shape.rows * (16.0 * shape.entries if shape.sparse else 8.0 * shape.dimensions)
 
 
-def _held(shape: Shape, cost: Cost) -> float:
+def _held(objective: Objective | Procedure, shape: Shape, cost: Cost) -> float:
     """What the selection holds beside the features: kept similarities of dense facility location, a few in a hundred of all pairs."""
-    held = 0.01 * 8.0 * shape.rows * shape.rows if not shape.sparse and cost.flops else 64.0 * shape.rows
+    held = 0.01 * 8.0 * shape.rows * shape.rows if isinstance(objective, FacilityLocation) and not shape.sparse else 64.0 * shape.rows
     return held + cost.bytes
 
 

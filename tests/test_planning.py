@@ -19,8 +19,14 @@ from selector.kernels import codes
 from selector.objectives.coverage import Coverage
 from selector.objectives.dpp import Dpp
 from selector.objectives.facility_location import FacilityLocation
+from selector.objectives.k_centre import KCentre
+from selector.objectives.k_means_medoids import KMeansMedoids
+from selector.objectives.max_min import MaxMin
 from selector.objectives.mixture import Mixture
+from selector.objectives.mmr import Mmr
+from selector.objectives.novel_select import NovelSelect
 from selector.objectives.quality import Quality
+from selector.objectives.repr_filter import ReprFilter
 from tests.command import command
 
 MACHINE = Machine(1e11, 1e9, 16 << 30)
@@ -111,6 +117,25 @@ def test_costs_grow_as_they_should() -> None:
     both = forecasts.selection(Mixture((FacilityLocation("x"), Coverage("x")), (1, 1), (1, 1)), "lazy", {}, sparse)
     parts = [forecasts.selection(one, "lazy", {}, sparse).walks for one in (FacilityLocation("x"), Coverage("x"))]
     assert both.walks == pytest.approx(sum(parts) - forecasts.PICK * 100)
+
+
+@pytest.mark.parametrize("objective", [KCentre("x"), Mmr("x"), MaxMin("x"), ReprFilter("x", "q"), NovelSelect("x"), KMeansMedoids("x")])
+def test_baselines_grow_with_rows_and_picks(objective: Any) -> None:
+    for shape in (Shape(100_000, 9_000, dimensions=256), Shape(100_000, 9_000, 5000, entries=10, walks=900, sparse=True)):
+        once, rows, picks = (
+            MACHINE.seconds(forecasts.selection(objective, "lazy", {}, one))
+            for one in (shape, replace(shape, rows=400_000), replace(shape, picks=36_000))
+        )
+        assert once > 0
+        assert 1.5 * once < rows < 4.5 * once
+        assert once < picks <= 4.01 * once
+
+
+def test_a_baseline_has_a_plan_without_a_certificate(tmp_path: Path) -> None:
+    found = made(tmp_path, objective="cluster-balanced", layer="meso")
+    assert not found.unknown
+    assert [one.name.strip() for one in found.stages][-2:] == ["select: cluster-balanced", "write"]
+    assert found.stages[-2].because == "its own loop, 100 picks"
 
 
 def test_an_objective_may_say_its_own_cost() -> None:
