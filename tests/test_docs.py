@@ -102,7 +102,7 @@ def test_commands_within_sentences_are_commands():
 
 def test_the_tables_name_what_there_is():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = text[text.index("| objective | rewards") : text.index("In a mixture each part")]
+    table = text[text.index("| objective | rewards") : text.index("What spreads widest")]
     first = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
     told = {name.partition(":")[0] for name in first} | {"mixture"}
     assert told - {"--mix"} == set(registry.names("objectives"))

@@ -104,6 +104,17 @@ def test_larger_pools_by_the_definition(objective: Procedure, kept: list[int]) -
 
 
 @pytest.mark.parametrize("view", VIEWS)
+def test_gains_that_nearly_tie_go_to_the_lowest_row(view: str) -> None:
+    """Law 4: a lead below one part in a million is none."""
+    ground = random_ground(6, 4).take(np.repeat(np.arange(6), 8))
+    ground.scores["score"][:] = 0.5 + 1e-9 * np.random.default_rng(0).permutation(48)
+    asked = problem(ground, Mmr(view, "score", 0.5), 30)
+    rows = select(asked).rows.tolist()
+    assert rows == slow(asked.objective, ground, asked.candidates.tolist(), [], 30)
+    assert sorted(rows[:6]) == [0, 8, 16, 24, 32, 40], "the first of each kind"
+
+
+@pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize(("power", "distance", "both"), [(0.5, 1.0, "both"), (0.5, 2.0, "chosen"), (0.0, 0.0, "both")])
 def test_novelty_is_the_authors_score_while_all_ranks_are_kept(view: str, power: float, distance: float, both: str) -> None:
     ground = random_ground(50, 2)
