@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+import selector
 from selector.core import NO_ROWS, Ground, Limit, Procedure
+from selector.demo import table
 from selector.engine import select
 from selector.errors import BudgetError, MemoryForecast, RecipeError
 from selector.kernels import density, frontier, novelty, spacing
@@ -351,3 +353,50 @@ def test_a_budget_above_the_pool_takes_what_there_is() -> None:
         if not isinstance(objective, ReprFilter):
             assert sorted(select(problem(ground, objective, 12, NO_ROWS)).rows.tolist()) == list(range(12))
     assert isinstance(All((Count(3), Cost(np.ones(12), 2.0))).prices, np.ndarray)
+
+
+BY_NAME = {"k-centre": {}, "max-min": {"quality": "quality"}, "mmr": {"quality": "quality", "quality_weight": 0.6}, "novel-select": {},
+           "k-means-medoids": {}, "cluster-balanced": {"quality": "quality"}, "repr-filter": {"quality": "quality"}}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """select() on a small demo pool, features kept between."""
+    cache = tmp_path_factory.mktemp("features")
+    pool = selector.Pool.from_table(table(400))
+    words = {"budget": 30, "layer": "macro", "layers": {"macro": {"encoder": "static", "clusters": "kmeans:20"}}}
+    return lambda **more: selector.select(pool, **{**words, **more}, options=selector.Options(cache=cache))
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_by_name_on_demo(name: str, demo: Any) -> None:
+    chosen = demo(objective=name, quota=["source:max=20"], **BY_NAME[name])
+    assert len(set(chosen.rows.tolist())) == 30
+    told = chosen.manifest["objective"]
+    assert told["name"] == name
+    assert told["upper_bound"] is None
+    assert told["no_bound_because"] == "the objective brings its own loop and states no value"
+    assert ("quality" in told["parameters"]) == ("quality" in BY_NAME[name] or name in ("mmr", "max-min", "cluster-balanced"))
+    assert not chosen.manifest["nested"]
+    quality = np.array(chosen.to_dataset()["quality"])
+    if name in ("cluster-balanced", "repr-filter", "max-min"):
+        assert quality.mean() > 0.72, "0.67 over the pool"
+
+
+def test_a_baseline_with_the_wrong_words(demo: Any) -> None:
+    with pytest.raises(RecipeError, match="'repr-filter' needs a numeric column; name it with quality"):
+        demo(objective="repr-filter")
+    with pytest.raises(RecipeError, match="'cluster-balanced' reads its quality column without a weight; leave quality_weight out"):
+        demo(objective="cluster-balanced", quality="quality", quality_weight=0.5)
+    with pytest.raises(RecipeError, match="'novel-select' brings its own loop and cannot stand beside others"):
+        demo(objective="novel-select", quality="quality")
+    with pytest.raises(RecipeError, match="'k-centre' has no option 'start'"):
+        demo(objective="k-centre", parameters={"start": 3})
+    with pytest.raises(RecipeError, match="quality is given twice"):
+        demo(objective="mmr", quality="quality", parameters={"quality": "quality"})
+
+
+def test_own_vectors_need_no_pool() -> None:
+    vectors = np.random.default_rng(0).normal(size=(300, 8))
+    for name in ("k-centre", "mmr", "max-min", "novel-select", "k-means-medoids"):
+        assert len(set(selector.select_rows(vectors, budget=20, objective=name).rows.tolist())) == 20
