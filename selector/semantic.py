@@ -47,7 +47,7 @@ def semantic(vectors: Vectors, threshold: float, exempt: int, room: Room) -> Mea
         room.progress("semantic cells", 0, 0)
         labels[rows], _ = cells(vectors, rows, -(-len(rows) // CELL), SEED, PASSES, room.memory)
     inverse = np.where(lengths > 0, 1 / np.where(lengths > 0, lengths, 1.0), 0.0)
-    levels = np.where(lengths > 0, threshold * lengths * (1 - 1e-9), np.inf)  # a row and its copy have a cosine of 1, but for the last bit
+    levels = threshold * lengths * (1 - 1e-9)  # a row and its copy have a cosine of 1, but for the last bit
     rule, free = spacing(vectors, levels, factors=inverse), np.ones(n, np.bool_)
     members = rows[np.argsort(labels[rows], kind="stable")]
     ends = np.cumsum(np.bincount(labels[rows], minlength=1))

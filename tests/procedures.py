@@ -61,7 +61,7 @@ def mmr(x: np.ndarray, relevance: np.ndarray | None, weight: float, candidates: 
 def max_min(
     x: np.ndarray, scores: np.ndarray | None, weight: float, epsilon: float, candidates: list[int], kept: list[int], k: int
 ) -> list[int]:
-    """GIST, algorithms 1 and 2, for linear utility; only thresholds at which k rows are found count."""
+    """GIST for linear utility; only thresholds at which k rows are found count."""
     told = np.zeros(len(x)) if scores is None else scores
     weight = 0.0 if scores is None else weight
     solid = [row for row in kept if x[row].any()]

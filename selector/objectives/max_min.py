@@ -19,14 +19,15 @@ from selector.objectives.modular import Sum
 class MaxMin:
     """Rows that keep as large a distance from one another as the budget lets them, the best ones where there is a quality column.
 
-    GIST (Fahrbach et al. 2025, arXiv 2405.18754, alg. 1 and 2) for f(S) = w mean score + (1 - w) div(S), w = `quality_weight` (0 without a
-    `quality` column): div(S) is the smallest distance |x - y| of two rows of S, or of one to a kept row. For each threshold
-    d = D (1 + e)^i e / 2 up to D, rows are taken by falling score (equal scores: the lowest row) where none at less than d was taken; the
-    set of the largest f is returned. What differs: a threshold counts only where the limits, not the distance, end its set, so that the
-    budget is met, thresholds rise until one fails, and the farthest pair alone is no answer. D, which bounds the largest distance, is
-    twice the largest one to the mean of all rows; e is `epsilon`. f is not submodular and no proof is printed. A pick's gain is its
-    distance to the nearest pick before it, 0 for the first. Zero rows come last. For each threshold at most 2 n k d operations (only
-    the last two come near), O(n + k d) memory. Raises RecipeError for a weight outside [0, 1) or an epsilon outside (0, 1].
+    GIST with its GreedyIndependentSet (Fahrbach et al. 2025, arXiv 2405.18754) for f(S) = w mean score + (1 - w) div(S), w =
+    `quality_weight`, 0 without a `quality` column: div(S) is the smallest distance |x - y| of two rows of S, or of one to a kept row. For
+    each threshold d = D (1 + e)^i e / 2 up to D, rows are taken by falling score (equal scores: the lowest row) where none at less than d
+    was taken; the set of the largest f is returned. What differs: a threshold counts only where the limits, not the distance, end its
+    set, so that the budget is met; thresholds rise until one fails; the farthest pair alone is no answer. D, which bounds the largest
+    distance, is twice the largest one to the mean of all rows; e is `epsilon`. f is not submodular and no proof is printed. A pick's
+    gain is its distance to the nearest pick before it, 0 for the first. Without a column k-centre mostly keeps a larger one. Zero rows
+    come last. For each threshold at most 2 n k d operations (only the last two come near), O(n + k d) memory. Raises RecipeError for a
+    weight outside [0, 1) or an epsilon outside (0, 1].
     """
 
     features: str
