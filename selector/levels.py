@@ -88,7 +88,7 @@ def ladder(
     all_types = int((np.bincount(incidence.indices, minlength=incidence.shape[1]) > 0).sum())
 
     def made(wanted: int, *stream: int) -> Level | None:
-        draws = np.random.default_rng([seed, *stream])
+        draws = np.random.default_rng([seed, *(1 + part for part in stream)])  # a key that ends in 0 is no other key
         turn = draws.permutation(scene.size)  # when each row is asked to go
         pool = pools.rows(wanted, draws)
         found = _even(scene, pool[np.argsort(turn[pool])])

@@ -89,7 +89,8 @@ def families(layers: Sequence[str] = LAYERS) -> list[tuple[str, str, Measure]]:
 
 def at_random(among: Rows, size: int, count: int, key: Sequence[int]) -> list[Rows]:
     """`count` random sets of `size` of these rows, ascending; `key` is a seed and what the sets are for."""
-    return [np.sort(np.random.default_rng([*key, number]).permutation(among)[:size]) for number in range(count)]
+    # From 1: a key that ends in 0 gives the numbers of the key without it, which measures draw their own samples by.
+    return [np.sort(np.random.default_rng([*key, 1 + number]).permutation(among)[:size]) for number in range(count)]
 
 
 def matched(aspect: Aspect, targets: Sequence[Rows], among: Rows, count: int, key: Sequence[int]) -> tuple[list[Rows], Sequence[Shortfall]]:
@@ -105,7 +106,7 @@ def matched(aspect: Aspect, targets: Sequence[Rows], among: Rows, count: int, ke
         target = targets[number % len(targets)]
         within = among[(tokens[among] >= tokens[target].min()) & (tokens[among] <= tokens[target].max())]
         enough = within if len(within) >= len(target) else among
-        drawn.append(like(target, enough, [lengths], np.random.default_rng([*key, number])))
+        drawn.append(like(target, enough, [lengths], np.random.default_rng([*key, 1 + number])))
     return [rows for rows, _ in drawn], drawn[0][1] if drawn else []
 
 

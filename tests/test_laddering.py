@@ -34,7 +34,7 @@ def pool():
 def written(pool, cache, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ladders") / "micro"
     made = selector.ladder(
-        pool, budget=60, layer="micro", side="response", levels=[0, 50, 100], references=4, options=Options(cache=cache), **HOW
+        pool, budget=60, layer="micro", side="response", levels=[0, 50, 100], references=10, options=Options(cache=cache), **HOW
     )
     made.save(folder)
     return made, folder
@@ -81,7 +81,7 @@ def test_levels_are_measured_at_every_layer(written):
 def test_the_same_words_write_the_same_bytes(written, pool, cache, tmp_path):
     _, folder = written
     again = selector.ladder(
-        pool, budget=60, layer="micro", side="response", levels=[0, 50, 100], references=4, options=Options(cache=cache, threads=1), **HOW
+        pool, budget=60, layer="micro", side="response", levels=[0, 50, 100], references=10, options=Options(cache=cache, threads=1), **HOW
     )
     again.save(tmp_path / "micro")
     for name in ("levels.csv", "measures.csv", "cross-layer.csv", "picks.parquet", "cross-layer.png", "cross-layer.svg"):

@@ -226,3 +226,12 @@ def test_rows_whose_vectors_cannot_be_made_are_left_out():
 
 def sight(**layers) -> MeasureRecipe:
     return MeasureRecipe.model_validate({"datasets": ["demo"], "layers": layers})
+
+
+def test_no_random_set_is_what_a_measure_samples_by():
+    """A seed followed by zeros gives the numbers of the seed alone: the first random set would then hold the sample of pool coverage."""
+    pool = np.arange(5000)
+    sample = np.random.default_rng(0).permutation(pool)[:100]
+    for key in ((0,), (0, 0), (0, 1)):
+        for rows in measuring.at_random(pool, 1000, 3, key):
+            assert np.isin(sample, rows).sum() < 50
