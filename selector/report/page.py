@@ -1,0 +1,74 @@
+"""Sections -> one HTML file that needs nothing else: no network, no other file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from selector.report.blocks import Cell, Chart, Column, Section, Special
+
+HERE = Path(__file__).parent / "templates"
+
+
+def page(title: str, lead: str, sections: Sequence[Section], data: Mapping[str, Any], facts: Sequence[tuple[str, str]] = ()) -> str:
+    """The page: a title, one sentence, `facts` as short pairs, then the sections. `data` is what a reader downloads as JSON.
+
+    Whatever the texts hold, nothing in them runs: they are escaped where they are HTML, stand in blocks of JSON that no browser runs where
+    scripts read them, and the page's own policy names the two scripts that may run by their SHA-256 and allows no connection.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    charts = [block for section in sections for block in section.blocks if isinstance(block, Chart)]
+    specials = {block.template: block.content for section in sections for block in section.blocks if isinstance(block, Special)}
+    own = (HERE / "page.js").read_text(encoding="utf-8")
+    scripts = [_plotly(), own] if charts or specials else [own]
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"cell": cell, "kind": lambda block: type(block).__name__.lower(), "json": lambda value: Markup(embedded(value))}
+    return environment.get_template("page.html").render(
+        title=title,
+        lead=lead,
+        facts=facts,
+        sections=sections,
+        numbers=data,
+        figures={f"chart-{number}": chart.figure for number, chart in enumerate(charts)},
+        chart_names={id(chart): f"chart-{number}" for number, chart in enumerate(charts)},
+        specials=specials,
+        id=id,
+        style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        scripts=[Markup(script) for script in scripts],
+        hashes=" ".join(f"'sha256-{_digest(script)}'" for script in scripts),
+    )
+
+
+def embedded(value: Any) -> str:
+    """JSON for a script block: no character in it can end the block. Raises ValueError for NaN and infinity, which JSON lacks."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return text
+
+
+def cell(value: Cell, column: Column) -> str:
+    """A cell as a person reads it."""
+    if value is None:
+        return "–"
+    return format(value, column.form) if column.form and not isinstance(value, str) else str(value)
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+@cache
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())
