@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,35 +53,45 @@ def solve(
     recipe: MeasureRecipe, *, datasets: Sequence[Pool] | None = None, pool: Pool | None = None, options: Options | None = None
 ) -> Measurement:
     """The measurement that the words state. `datasets` and `pool` stand for the recipe's where they are already read."""
+    with room(options or Options()) as here:
+        union, facets = opened(recipe, here, datasets=datasets, pool=pool)
+        return figures(recipe, union, facets, here)
+
+
+def opened(
+    recipe: MeasureRecipe, here: Room, *, datasets: Sequence[Pool] | None = None, pool: Pool | None = None
+) -> tuple[Union, list[Facet]]:
+    """The rows that the words name, distinct and clean, and their sides; those whose macro vectors cannot be made are gone."""
     words = recipe.measure
     rules = naming.build(Hygiene, {"tokenizer": recipe.tokenizer, **recipe.hygiene}, "hygiene")
     measuring.families(words.layers)
     for name in {*recipe.layers, *(set(words.layers) - {"surface"})}:
         naming.layer(recipe, name)
-    with room(options or Options()) as here:
-        here.progress("reading", 0, 0)
-        if pool is None and recipe.pool is not None:
-            pool = preparing.read(recipe.pool)
-        if datasets is None:
-            datasets = [preparing.read(one) for one in recipe.datasets]
-        here.progress("hygiene", 0, 0)
-        union = aspects.gather(pool, datasets, rules, here, naming.meaning(recipe, here))
+    here.progress("reading", 0, 0)
+    if pool is None and recipe.pool is not None:
+        pool = preparing.read(recipe.pool)
+    if datasets is None:
+        datasets = [preparing.read(one) for one in recipe.datasets]
+    here.progress("hygiene", 0, 0)
+    union = aspects.gather(pool, datasets, rules, here, naming.meaning(recipe, here))
 
-        def seen(union: Union) -> list[Facet]:
-            _enough(union)
-            among = np.arange(len(union.everything)) if union.pool is None else union.pool.rows
-            found = aspects.facets(union.everything, among, recipe, here, words.sides)
-            for facet in found:
-                for layer in words.layers:
-                    if layer == "macro":  # the only layer whose vectors may be unusable, and measures read them in any case
-                        facet.vectors(layer)
-            return found
+    def seen(union: Union) -> list[Facet]:
+        _enough(union)
+        among = np.arange(len(union.everything)) if union.pool is None else union.pool.rows
+        found = aspects.facets(union.everything, among, recipe, here, words.sides)
+        for facet in found:
+            for layer in words.layers:
+                if layer == "macro":  # the only layer whose vectors may be unusable, and measures read them in any case
+                    facet.vectors(layer)
+        return found
 
-        union, facets = aspects.usable(union, rules.unusable, seen)
-        return _measured(recipe, union, facets, here)
+    return aspects.usable(union, rules.unusable, seen)
 
 
-def _measured(recipe: MeasureRecipe, union: Union, facets: Sequence[Facet], here: Room) -> Measurement:
+def figures(
+    recipe: MeasureRecipe, union: Union, facets: Sequence[Facet], here: Room, *, at_equal_length: Collection[str] | None = None
+) -> Measurement:
+    """All readings of these rows. `at_equal_length` names the families that are read of length-matched sets too; None: all."""
     words, seed = recipe.measure, recipe.seed
     size = min(len(one.rows) for one in union.members)
     subsets = [_subsets(one.rows, size, words.references, (seed, 2)) for one in union.members]
@@ -94,12 +104,19 @@ def _measured(recipe: MeasureRecipe, union: Union, facets: Sequence[Facet], here
     for facet in facets:
         _written(facet, union)
         sets = {f"random {number}": rows for number, rows in enumerate(random)}
+        like: dict[str, Rows] = {}
         for place, own in enumerate(subsets):
             sets |= {f"dataset {place} {number}": rows for number, rows in enumerate(own)}
             if union.pool is not None:
-                like, shortfalls[place][facet.side] = measuring.matched(facet, own, union.pool.rows, words.references, (seed, 1))
-                sets |= {f"matched {place} {number}": rows for number, rows in enumerate(like)}
-        found = measuring.readings([facet], sets, words.layers, here.progress)
+                drawn, shortfalls[place][facet.side] = measuring.matched(facet, own, union.pool.rows, words.references, (seed, 1))
+                like |= {f"matched {place} {number}": rows for number, rows in enumerate(drawn)}
+        if at_equal_length is None:
+            found = measuring.readings([facet], sets | like, words.layers, here.progress)
+        else:
+            found = {
+                **measuring.readings([facet], sets, words.layers, here.progress),
+                **measuring.readings([facet], like, words.layers, here.progress, only=at_equal_length),
+            }
         for number in range(len(random)):
             by_chance[number] |= found[f"random {number}"]
         for place, own in enumerate(subsets):
@@ -120,12 +137,16 @@ def _told(
     union: Union, member: Member, subsets: int, of: Readings, spread: Mapping[Gauge, float | None],
     random: Sequence[Readings], matched: Sequence[Readings], shortfalls: Mapping[str, Sequence[Shortfall]],
 ) -> Measured:  # fmt: skip
-    chance, alike = (measuring.standings(of, references) if references else {} for references in (random, matched))
+    chance = measuring.standings(of, random) if random else {}
+    read_of_both = {gauge: reading for gauge, reading in of.items() if matched and gauge in matched[0]}
+    alike = measuring.standings(read_of_both, matched)
     lines = tuple(
         Line(gauge, _finite(reading.value), reading.error, spread[gauge], chance.get(gauge), alike.get(gauge))
         for gauge, reading in of.items()
     )
-    said, at_equal_length = (tuple(verdicts(of, references)) if references else () for references in (random, matched))
+    said, at_equal_length = (
+        tuple(verdicts(one, references)) if references else () for one, references in ((of, random), (read_of_both, matched))
+    )
     return Measured(member, union.among_pool(member.rows), subsets, lines, said, at_equal_length, shortfalls)
 
 
