@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from selector.aspects import Facet
 from selector.core import Progress, Rows, quiet
@@ -24,6 +24,16 @@ class Subset:
     name: str
     rows: Rows  # distinct usable rows, ascending
     random: Rows  # a random set of the pool of that size, ascending
+    order: Rows | None = None  # the same rows in the order in which they were picked, where it is known
+
+
+@dataclass(frozen=True)
+class AsRead:
+    """The pool before hygiene: copies are gone from the rows that are measured, and what is gone shall be seen too."""
+
+    pool: Pool
+    sources: Sequence[str] | None = None  # of each of its rows
+    dropped: Mapping[str, int] = field(default_factory=dict)  # rows by reason (`selector.aspects.Member.dropped`)
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,7 @@ class Scene:
     seed: int = 0
     show: str = OPEN
     progress: Progress = quiet
+    as_read: AsRead | None = None  # None: nothing is known of rows that hygiene dropped
 
     def text(self, side: str, row: int) -> str | None:
         """A row's text as the page may show it; None where it may not."""
