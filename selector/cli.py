@@ -15,11 +15,12 @@ import click
 from selector.cli_experiments import ladder, split
 from selector.cli_measures import compare, measure
 from selector.cli_options import at_work, cleaning, machine, named, planning, reading, seeing, selecting
-from selector.errors import SelectorError, plural, unknown
+from selector.cli_training import score_ngram
+from selector.errors import FailedRuns, SelectorError, plural, unknown
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exit code 0, 2 for bad input, 130 when stopped (143 when asked to end)."""
+    """Run the command line; exit code 0, 1 for failed runs of an experiment, 2 for bad input, 130 when stopped (143 when asked to end)."""
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half-written is taken away then too
     try:
         commands.main(args=arguments, prog_name="selector", standalone_mode=False)
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
     except SelectorError as error:
         click.echo("\n".join([f"error: {error}", *getattr(error, "__notes__", [])]), err=True)
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, FailedRuns) else 2)
     except MemoryError as error:
         click.echo(f"error: this needs more memory than there is ({error}); lower the budget or --memory, or take fewer rows.", err=True)
         sys.exit(2)
@@ -80,9 +81,11 @@ def select(pool: str, output: str | None, **given: Any) -> None:
 @click.argument("output")
 @click.option("--pool", help="Use this pool instead of the recipe's.")
 @click.option("--resume", is_flag=True, help="Leave out steps whose folders are finished already.")
+@click.option("--jobs", default=1, show_default=True, help="Runs of an experiment at a time.")
+@click.option("--proxy", type=click.Choice(["ngram"]), help="Score this in place of training: seconds a run, and only a proxy.")
 @planning
 @machine
-def run(recipe: Path, output: str, pool: str | None, resume: bool, **given: Any) -> None:
+def run(recipe: Path, output: str, pool: str | None, resume: bool, proxy: str | None, **given: Any) -> None:
     """Do what RECIPE (YAML) says and write OUTPUT; of several steps each writes a folder in it."""
     from selector import flags, steps
     from selector import recipe as recipes
@@ -96,7 +99,8 @@ def run(recipe: Path, output: str, pool: str | None, resume: bool, **given: Any)
         return
     if not given["plan"]:
         named(output)
-    _do(steps.steps(recipes.merged(content, changes), Path(output), source=str(recipe)), output, resume, given)
+    content = steps.by_proxy(recipes.merged(content, changes), proxy)
+    _do(steps.steps(content, Path(output), source=str(recipe)), output, resume, given)
 
 
 @commands.command()
@@ -187,6 +191,8 @@ def _do(steps: list[Any], output: str, resume: bool, given: dict[str, Any]) -> N
         if given["plan"]:
             for step, planned in experiments.plan(steps, options):
                 terminal.planned(planned, step.name)
+            for step in (one for one in steps if one.verb == "experiment"):
+                click.echo("\n".join([f"runs of {step.name or output}:", *experiments.runs(step, steps)]))
             return
         for step, seconds in experiments.run(steps, Path(output), options, resume=resume):
             click.echo(f"{step.name or output}: {'finished before' if seconds is None else f'{step.verb} in {seconds:.1f} s'}")
@@ -196,3 +202,4 @@ commands.add_command(ladder)
 commands.add_command(split)
 commands.add_command(measure)
 commands.add_command(compare)
+commands.add_command(score_ngram)

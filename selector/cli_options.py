@@ -142,8 +142,12 @@ def at_work(given: dict[str, Any], output: str = "") -> Iterator[Options]:
     folder = None if given["no_cache"] else given["cache"] or default_folder()
     try:
         with terminal.progress() as progress:
-            yield Options(given["device"], given["threads"], flags.size(given["memory"]), folder, progress, given.get("overwrite", False))
-    except KeyboardInterrupt:
+            how = given["device"], given["threads"], flags.size(given["memory"]), folder, progress
+            yield Options(*how, given.get("overwrite", False), given.get("jobs", 1))
+    except KeyboardInterrupt as stop:
+        if notes := getattr(stop, "__notes__", None):
+            click.echo(f"stopped: {'; '.join(notes)}.", err=True)
+            sys.exit(130)
         kept = "" if folder is None else f", and features computed so far are kept in {folder} for the next run"
         click.echo(f"stopped: nothing half-written was left at {output or 'all'}{kept}.", err=True)
         sys.exit(130)

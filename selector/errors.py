@@ -42,6 +42,10 @@ class OutputError(SelectorError):
     """The result cannot be written where it was asked to go."""
 
 
+class FailedRuns(SelectorError):
+    """Some runs of an experiment failed, all others are done; the command line ends with exit code 1."""
+
+
 def hint(name: str, known: Iterable[str]) -> str:
     """`Did you mean 'x'? There are: ...`, or only the list when nothing is near."""
     names = sorted(set(known))

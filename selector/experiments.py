@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from selector import comparing, laddering, running, splits, writing
+from selector import comparing, cutting, experimenting, laddering, running, splits, training_sets, writing
 from selector import manifest as manifests
 from selector import recipe as recipes
-from selector.errors import SelectorError
+from selector.errors import RecipeError, SelectorError
+from selector.ladder_recipe import level_name
 from selector.measure_recipe import MeasureRecipe
 from selector.options import Options
 from selector.planning import Plan
@@ -28,7 +29,7 @@ def run(steps: Sequence[Step], output: Path, options: Options, *, resume: bool =
     """
     finished = {step.name for step in steps if resume and _finished(output / step.name, step.recipe)}
     for step in steps:
-        if step.name not in finished:
+        if step.name not in finished and not (step.verb == "experiment" and (output / step.name / "experiment.json").exists()):
             writing.check(output / step.name, options.overwrite)
     for number, step in enumerate(steps, start=1):
         if step.name in finished:
@@ -37,7 +38,10 @@ def run(steps: Sequence[Step], output: Path, options: Options, *, resume: bool =
         began = time.monotonic()
         numbered = replace(options, progress=_numbered(options, f"{number}/{len(steps)} {step.name}"))
         try:
-            _DO[step.verb](step.recipe, output / step.name, numbered)
+            if step.verb == "experiment":
+                experimenting.run(step.recipe, output / step.name, numbered, resume=resume)
+            else:
+                _DO[step.verb](step.recipe, output / step.name, numbered)
         except SelectorError as error:
             if step.name:
                 error.add_note(f"in the step '{step.name}', number {number} of {len(steps)}")
@@ -56,13 +60,38 @@ def plan(steps: Sequence[Step], options: Options) -> Iterator[tuple[Step, Plan]]
             yield step, running.plan(recipe, options)
 
 
+def runs(step: Step, steps: Sequence[Step]) -> list[str]:
+    """The names of an experiment's runs, on sets that are written already or that earlier steps will write. Raises InputError."""
+    words = step.recipe.experiment
+    names = list[str]()
+    for source in words.sets:
+        earlier = next((one for one in steps if one.name == Path(source).name and not Path(source).exists()), None)
+        if earlier is None:
+            found = [(f"{one.step}/{one.name}", one.draw) for one in training_sets.read(source)]
+        else:
+            found = [(f"{earlier.name}/{name}", earlier.recipe.seed) for name in _sets(earlier)]
+        names += [f"{name}/seed-{seed}" for name, draw in found for seed in words.seeds or [draw]]
+    return names
+
+
+def _sets(step: Step) -> list[str]:
+    """The sets that a step will write."""
+    if step.verb == "ladder":
+        return [level_name(percent) for percent in step.recipe.ladder.levels]
+    if step.verb == "split":
+        return list(step.recipe.split.names)
+    if step.verb == "select":
+        return ["selection"]
+    raise RecipeError(f"an experiment trains on what a ladder, a split or a selection wrote; the step '{step.name}' is {step.verb}.")
+
+
 def _like(step: Step) -> Recipe | None:
     """The selection that costs about what the step costs."""
     if step.verb == "select":
         return step.recipe  # type: ignore[no-any-return]
     if step.verb == "split":
         return step.recipe.selecting  # type: ignore[no-any-return]
-    if step.verb == "measure":
+    if step.verb in ("measure", "hold_out", "experiment"):
         return None
     words = step.recipe.ladder
     same = {name: getattr(step.recipe, name) for name in ("pool", "tokenizer", "hygiene", "layers", "seed")}
@@ -99,4 +128,5 @@ _DO: Mapping[str, Callable[[Any, Path, Options], Any]] = {
     "split": splits.run,
     "ladder": laddering.run,
     "measure": _measure,
+    "hold_out": cutting.run,
 }

@@ -26,13 +26,27 @@ def hold_out(rows: Prepared, number: int, near: float, rng: np.random.Generator,
     ours = rows.stays[~rows.first[rows.stays]]
     held = np.sort(rng.choice(ours, number, replace=False))
     others = np.setdiff1d(ours, held)
+    apart = _apart(replace(rows, stays=np.setdiff1d(rows.stays, held)), held, others, near, REASON, room)
+    return apart, held
+
+
+def without_copies(rows: Prepared, near: float, room: Room) -> Prepared:
+    """The rows without those of the pool that nearly repeat a row to keep, as `hold_out` has it. Raises MemoryForecast as that does."""
+    of_pool = ~rows.first[rows.stays]
+    return _apart(rows, rows.stays[~of_pool], rows.stays[of_pool], near, "near-evaluated", room)
+
+
+def _apart(rows: Prepared, held: Rows, others: Rows, near: float, reason: str, room: Room) -> Prepared:
+    """The rows without those of `others` that nearly repeat one of `held`."""
     instructions, responses = rows.everything.instructions.to_pylist(), rows.everything.responses.to_pylist()
+    numbers = np.where(rows.first, np.arange(len(rows.first)) - len(rows.pool), rows.everything.rows)  # in their own source
+    what = "which is held out" if reason == REASON else "which is evaluated on"
     copies = [
-        Dropped(copy, REASON, f"similarity {similarity:.4f} to row {rows.everything.rows[original]}, which is held out", original)
+        Dropped(copy, reason, f"similarity {similarity:.4f} to row {numbers[original]}, {what}", original)
         for copy, original, similarity in _copies(lambda i: normal_pair(instructions[i], responses[i]), held, others, near, room)
     ]
-    stays = np.setdiff1d(rows.stays, np.concatenate([held, [one.position for one in copies]]).astype(np.int64))
-    return replace(rows, stays=stays, dropped=sorted([*rows.dropped, *copies], key=lambda one: one.position)), held
+    stays = np.setdiff1d(rows.stays, np.array([one.position for one in copies], np.int64))
+    return replace(rows, stays=stays, dropped=sorted([*rows.dropped, *copies], key=lambda one: one.position))
 
 
 def _copies(text: Callable[[int], str], held: Rows, others: Rows, near: float, room: Room) -> Iterator[tuple[int, int, float]]:

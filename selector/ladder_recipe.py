@@ -11,6 +11,11 @@ from selector.recipe import OutputRecipe, PoolRecipe, Strict
 LEVELS = (0.0, 16.0, 33.0, 50.0, 66.0, 83.0, 100.0)  # of the paper
 
 
+def level_name(percent: float) -> str:
+    """What the configuration of a level is called, as level-033."""
+    return f"level-{percent:03g}".replace(".", "-")
+
+
 class LadderWords(Strict):
     """Which sets: their size, what their types are, how far from the fewest to the most; see levels.ladder."""
 

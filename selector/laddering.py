@@ -19,7 +19,7 @@ from selector import recipe as recipes
 from selector.core import Room, Rows, Tokens, Types
 from selector.cross_layer import Achieved
 from selector.hygiene import Hygiene
-from selector.ladder_recipe import LadderRecipe
+from selector.ladder_recipe import LadderRecipe, level_name
 from selector.levels import Ladder
 from selector.options import Options, room
 from selector.pool import Pool
@@ -105,7 +105,7 @@ def solve(recipe: LadderRecipe, *, pool: Pool | None = None, options: Options | 
             rows, (types, tokens) = preparing.featured(rows, rules, words.budget, features)
         with stage("levels", seconds):
             found = _ladder(recipe, types, tokens[words.side], here)
-        names = tuple(f"level-{level.percent:03g}".replace(".", "-") for level in found.levels)
+        names = tuple(level_name(level.percent) for level in found.levels)
         usable, measured = rows.usable, None
         if words.measure:
             with stage("measures", seconds):

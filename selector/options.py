@@ -24,12 +24,15 @@ class Options:
     cache: Path | None = field(default_factory=default_folder)  # None: keep no features
     progress: Progress = quiet
     overwrite: bool = False
+    jobs: int = 1  # runs of an experiment at a time
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", self.device):
             raise RecipeError(f"the device is '{self.device}'; write cpu, cuda, cuda:N or mps.")
         if self.threads < 0:
             raise RecipeError(f"threads is {self.threads}; write how many to use, or 0 for all cores.")
+        if self.jobs < 1:
+            raise RecipeError(f"jobs is {self.jobs}; write how many runs to do at a time.")
         if self.memory < 1:
             raise RecipeError(f"memory is {self.memory}; write a number of bytes.")
 

@@ -6,17 +6,23 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from selector import recipe as recipes
 from selector.errors import RecipeError, hint
+from selector.experiment_recipe import ExperimentRecipe
+from selector.hold_out_recipe import HoldOutRecipe
 from selector.ladder_recipe import LadderRecipe
 from selector.measure_recipe import MeasureRecipe
 from selector.recipe import Recipe, Strict
 from selector.split_recipe import SplitRecipe
 
-VERBS: Mapping[str, type[Strict]] = {"select": Recipe, "split": SplitRecipe, "ladder": LadderRecipe, "measure": MeasureRecipe}
+VERBS: Mapping[str, type[Strict]] = {
+    "select": Recipe, "split": SplitRecipe, "ladder": LadderRecipe, "measure": MeasureRecipe,
+    "hold_out": HoldOutRecipe, "experiment": ExperimentRecipe,
+}  # fmt: skip
 WRITTEN = "step:"  # before the name of an earlier step, where a source may stand
 
 
@@ -35,8 +41,8 @@ def steps(content: dict[str, Any], output: Path, *, source: str = "") -> list[St
     `step:NAME` as a source is the folder that the step NAME writes under `output`.
 
     A step holds `name`, one verb with its words, and any key of the head that differs for it. With `each`, lists by key, there is one
-    step for each combination of their values: a value goes into the verb's words, and into the name where that says {key}. Raises
-    RecipeError naming the step.
+    step for each combination of their values: a value goes into the verb's words (a seed and other keys of the head to the step),
+    and into the name where that says {key}. Raises RecipeError naming the step.
     """
     before = f"{source}: " if source else ""
     if "steps" not in content:
@@ -86,7 +92,8 @@ def _combinations(one: Mapping[str, Any], place: str) -> Iterator[tuple[str, str
             raise RecipeError(f"{place}: its name '{one['name']}' may say {{KEY}} of each ({', '.join(each) or 'none here'}).") from None
         if not re.fullmatch(r"[\w.+-]+", name) or name.startswith("."):
             raise RecipeError(f"{place} is called '{name}', which is no name for a folder; use letters, digits and hyphens.")
-        yield name, verb, recipes.merged(own, {verb: chosen})
+        for_all = {key: value for key, value in chosen.items() if key in VERBS[verb].model_fields}  # as seed
+        yield name, verb, recipes.merged(own, {verb: _without(chosen, *for_all), **for_all})
 
 
 def _resolved(value: Any, folders: Mapping[str, Path], place: str) -> Any:
@@ -94,7 +101,7 @@ def _resolved(value: Any, folders: Mapping[str, Path], place: str) -> Any:
     if isinstance(value, dict):
         return {key: _resolved(inner, folders, place) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_resolved(inner, folders, place) for inner in value]
+        return [_resolved(one, folders, place) for inner in value for one in _several(inner, folders, place)]
     if isinstance(value, str) and value.startswith(WRITTEN):
         name = value.removeprefix(WRITTEN)
         if name not in folders:
@@ -103,8 +110,30 @@ def _resolved(value: Any, folders: Mapping[str, Path], place: str) -> Any:
     return value
 
 
+def _several(value: Any, folders: Mapping[str, Path], place: str) -> list[Any]:
+    """In a list `step:NAME` with a * stands for all earlier steps of such names."""
+    if not isinstance(value, str) or not value.startswith(WRITTEN) or "*" not in value:
+        return [value]
+    found = [f"{WRITTEN}{name}" for name in folders if fnmatchcase(name, value.removeprefix(WRITTEN))]
+    if not found:
+        raise RecipeError(f"{place} reads '{value}', but no earlier step has such a name. {hint(value.removeprefix(WRITTEN), folders)}")
+    return found
+
+
 def _without(words: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {key: value for key, value in words.items() if key not in keys}
+
+
+def by_proxy(content: dict[str, Any], proxy: str | None) -> dict[str, Any]:
+    """The recipe with this proxy in the place of what its experiments would train; as it is without one. Raises RecipeError."""
+    if proxy is None:
+        return content
+    whole = content["steps"] if isinstance(content.get("steps"), list) else [content]
+    there = [isinstance(one, dict) and "experiment" in one for one in whole]
+    if not any(there):
+        raise RecipeError(f"the proxy {proxy} stands in for training, but the recipe has no experiment; leave --proxy out.")
+    found = [recipes.merged(one, {"experiment": {"proxy": proxy}}) if is_one else one for one, is_one in zip(whole, there, strict=True)]
+    return {**content, "steps": found} if "steps" in content else found[0]
 
 
 def several(content: Any) -> bool:

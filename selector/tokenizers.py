@@ -39,6 +39,11 @@ class Tokenizer(Protocol):
         """What the ids depend on besides the text: a hash of the tokenizer's content, and the library's version."""
         ...
 
+    @property
+    def size(self) -> int:
+        """Every id is below this."""
+        ...
+
     def encode(self, strings: Sequence[str], room: Room) -> Tokens:
         """Token ids without special tokens added; the same for any `room.threads`."""
         ...
@@ -59,6 +64,10 @@ class FastTokenizer:
     name: str
     revision: str
     backend: Any  # tokenizers.Tokenizer
+
+    @property
+    def size(self) -> int:
+        return 1 + max(self.backend.get_vocab(with_added_tokens=True).values())
 
     @cached_property
     def _variants(self) -> Variants:
@@ -87,6 +96,10 @@ class PlainTokenizer:
     name: str
     revision: str
     backend: Any  # transformers.PreTrainedTokenizerBase
+
+    @property
+    def size(self) -> int:
+        return 1 + max(self.backend.get_vocab().values())
 
     def encode(self, strings: Sequence[str], room: Room) -> Tokens:
         parts = []
