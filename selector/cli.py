@@ -15,6 +15,7 @@ import click
 from selector.cli_experiments import ladder, split
 from selector.cli_measures import compare, measure
 from selector.cli_options import at_work, cleaning, machine, named, planning, reading, seeing, selecting
+from selector.cli_reports import diagnose
 from selector.cli_training import score_ngram
 from selector.errors import FailedRuns, SelectorError, plural, unknown
 
@@ -202,4 +203,5 @@ commands.add_command(ladder)
 commands.add_command(split)
 commands.add_command(measure)
 commands.add_command(compare)
+commands.add_command(diagnose)
 commands.add_command(score_ngram)

@@ -42,7 +42,7 @@ def compare(datasets: Sequence[Any], pool: Any = None, *, options: Options | Non
     """
     if options is not None and not isinstance(options, Options):
         raise RecipeError("options says how it is computed (selector.Options); write the parameters of layers as layers={...}.")
-    read, given = [_pool(one) for one in datasets], None if pool is None else _pool(pool)
+    read, given = [as_pool(one) for one in datasets], None if pool is None else as_pool(pool)
     told = {"datasets": [{"source": one.source, "format": one.format} for one in read], **words}
     if given is not None:
         told["pool"] = {"source": given.source, "format": given.format}
@@ -102,7 +102,7 @@ def figures(
     alike: list[list[dict[Gauge, Reading]]] = [[{} for _ in random] for _ in union.members]
     shortfalls: list[dict[str, Sequence[Shortfall]]] = [{} for _ in union.members]
     for facet in facets:
-        _written(facet, union)
+        written(facet, union)
         sets = {f"random {number}": rows for number, rows in enumerate(random)}
         like: dict[str, Rows] = {}
         for place, own in enumerate(subsets):
@@ -166,7 +166,7 @@ def _mean(several: Sequence[Readings]) -> tuple[dict[Gauge, Reading], dict[Gauge
 
 def _enough(union: Union) -> None:
     """Raises InputError where the pool has no random subset of a dataset's size."""
-    size = min(len(one.rows) for one in union.members)
+    size = min((len(one.rows) for one in union.members), default=0)
     if union.pool is not None and size > len(union.pool.rows):
         member = min(union.members, key=lambda one: len(one.rows))
         raise InputError(
@@ -175,7 +175,7 @@ def _enough(union: Union) -> None:
         )
 
 
-def _written(facet: Facet, union: Union) -> None:
+def written(facet: Facet, union: Union) -> None:
     """Raises InputError for a dataset with nothing written on this side."""
     texts = facet.texts()
     for member in union.members:
@@ -186,7 +186,8 @@ def _written(facet: Facet, union: Union) -> None:
             )
 
 
-def _pool(one: Any) -> Pool:
+def as_pool(one: Any) -> Pool:
+    """A Pool, what Pool.read takes, or a table as a Pool."""
     if isinstance(one, Pool):
         return one
     return Pool.read(one) if isinstance(one, (str, Path)) else Pool.from_table(one)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from selector import yaml_text
@@ -55,6 +56,44 @@ def measurement(datasets: Sequence[str], given: dict[str, Any]) -> dict[str, Any
     if given["pool"] is not None:
         told["pool"] = {"source": given["pool"], **{key: value for key, value in how.items() if key not in ("split", "config")}}
     return told
+
+
+def diagnosis(pool: str, subsets: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
+    """The words that the flags of `diagnose` spell. A split or a config is the pool's; FOLDER:CONFIG names a subset's."""
+    seen = _seen(pool, given)
+    how = {key: value for key, value in seen["pool"].items() if key not in ("source", "split", "config")}
+    words = _only(given, ("references", "points"))
+    if given["no_examples"] or given["redact"]:
+        words["show"] = "redact" if given["redact"] else "no-examples"
+    if given["synthetic"] is not None:
+        column, equals, names = given["synthetic"].partition("=")
+        if not equals or not column or not names:
+            raise RecipeError(f"--synthetic is '{given['synthetic']}'; write COLUMN=A,B, as source=alpaca,gpteacher.")
+        words |= {"sources": column, "synthetic": names.split(",")}
+    return {**seen, "subsets": [{**_one_of_several(name), **how} for name in subsets], "diagnosis": words}
+
+
+def _one_of_several(name: str) -> dict[str, str]:
+    """FOLDER:CONFIG as both, where the folder is there and nothing has the whole name."""
+    folder, colon, config = name.rpartition(":")
+    if not name.strip():
+        raise InputError("a subset has no name; name a file, a folder, or FOLDER:CONFIG.")
+    if colon and config and not Path(name).exists() and Path(folder).is_dir():
+        return {"source": folder, "config": config}
+    return {"source": name}
+
+
+def monitoring(dataset: str, given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The words of a new batch, and those that the flags of `monitor` spell of its history."""
+    told = _seen(dataset, {**given, "dedup": None})
+    how = {key: value for key, value in told["pool"].items() if key != "source"}
+    words = _only(given, ("layers", "references", "level", "watch"))
+    if given["side"] is not None:
+        words["sides"] = [given["side"]] if given["side"] != "both" else ["instruction", "response"]
+    pool = told.pop("pool")
+    if given["pool"] is not None:
+        told["pool"] = {"source": given["pool"], **{key: value for key, value in how.items() if key not in ("split", "config")}}
+    return pool, {**told, "monitor": words}
 
 
 def _seen(pool: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from selector.aspects import Facet
 from selector.core import Progress, Rows, quiet
+from selector.measurement import Measurement
 from selector.pool import Pool
 
 LONGEST = 280  # characters of a row's text on the page
@@ -48,12 +49,19 @@ class Scene:
     synthetic: frozenset[str] = frozenset()  # names of sources
     seed: int = 0
     show: str = OPEN
+    measurement: Measurement | None = None  # of the subsets, in their order
+    points: int = 20_000  # on the map, at most
     progress: Progress = quiet
     as_read: AsRead | None = None  # None: nothing is known of rows that hygiene dropped
 
-    def text(self, side: str, row: int) -> str | None:
-        """A row's text as the page may show it; None where it may not."""
-        return shown(self.facets[side].texts()[row]) if self.show == OPEN else None
+    @property
+    def references(self) -> int:
+        """How many random subsets the measurement was held against."""
+        return 0 if self.measurement is None else self.measurement.references
+
+    def text(self, side: str, row: int, most: int = LONGEST) -> str | None:
+        """A row's text as the page may show it, so many characters of it; None where it may not."""
+        return shown(self.facets[side].texts()[row], most) if self.show == OPEN else None
 
     def name(self, kind: str, number: int, name: str) -> str:
         """A type's or a source's name as the page may show it: `tag 17` where nothing of the rows may be seen."""

@@ -68,6 +68,7 @@ class Command:
 
     text: str
     why: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,10 @@ def bars(name: str, labels: Sequence[str], values: Sequence[float | None], serie
         "name": plain(name),
         "y": [plain(label) for label in labels],
         "x": list(values),
-        "marker": {"color": colour or SERIES[series % 6], "pattern": {"shape": ("", "/", ".", "x", "-", "+")[series % 6]}},
+        "marker": {
+            "color": colour or SERIES[series % 6],
+            "pattern": {"shape": ("", "/", ".", "x", "-", "+")[series % 6], "fillmode": "overlay", "solidity": 0.25, "size": 7},
+        },
     }
 
 

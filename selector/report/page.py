@@ -24,10 +24,11 @@ def page(title: str, lead: str, sections: Sequence[Section], data: Mapping[str, 
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    charts = [block for section in sections for block in section.blocks if isinstance(block, Chart)]
-    specials = {block.template: block.content for section in sections for block in section.blocks if isinstance(block, Special)}
-    own = (HERE / "page.js").read_text(encoding="utf-8")
-    scripts = [_plotly(), own] if charts or specials else [own]
+    blocks = [block for section in sections for block in section.blocks]
+    charts = [block for block in blocks if isinstance(block, Chart)]
+    specials = sorted({block.template for block in blocks if isinstance(block, Special)})
+    own = ["page.js", *(f"{name}.js" for name in specials if (HERE / f"{name}.js").is_file())]
+    scripts = [*([_plotly()] if charts or len(own) > 1 else []), *((HERE / name).read_text(encoding="utf-8") for name in own)]
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -38,9 +39,9 @@ def page(title: str, lead: str, sections: Sequence[Section], data: Mapping[str, 
         facts=facts,
         sections=sections,
         numbers=data,
+        compiles="map" in specials,  # plotly compiles its drawing of many points; nothing else may
         figures={f"chart-{number}": chart.figure for number, chart in enumerate(charts)},
         chart_names={id(chart): f"chart-{number}" for number, chart in enumerate(charts)},
-        specials=specials,
         id=id,
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         scripts=[Markup(script) for script in scripts],

@@ -1,7 +1,9 @@
 (function () {
   "use strict";
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
-  const figures = read("figures"), specials = read("specials");
+  const figures = read("figures");
+  let all = null;
+  const numbers = () => { all = all || read("numbers"); return all; };
   const root = document.documentElement;
   const drawn = new Map();  // element id -> draw()
 
@@ -96,5 +98,5 @@
     });
   }
 
-  window.selectorPage = { specials, later, draw, colour, say };
+  window.selectorPage = { numbers, later, draw, colour, say };
 })();
