@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from selector.comparing import compare, measure
     from selector.laddering import ladder
+    from selector.monitoring import monitor
     from selector.options import Options
     from selector.pool import Pool
     from selector.recipe import Recipe
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from selector.selection import Selection
     from selector.splits import split
 
-__all__ = ["Options", "Pool", "Recipe", "Selection", "compare", "ladder", "measure", "run", "select", "select_rows", "split"]
+__all__ = ["Options", "Pool", "Recipe", "Selection", "compare", "ladder", "measure", "monitor", "run", "select", "select_rows", "split"]
 
 _HOMES = {
     "Pool": "selector.pool",
@@ -25,6 +26,7 @@ _HOMES = {
     "compare": "selector.comparing",
     "ladder": "selector.laddering",
     "measure": "selector.comparing",
+    "monitor": "selector.monitoring",
     "run": "selector.running",
     "select": "selector.running",
     "select_rows": "selector.running",

@@ -43,9 +43,13 @@ def selecting(function: Command) -> Command:
 
 def cleaning(function: Command) -> Command:
     """The options that say which rows are dropped before."""
+    return click.option("--dedup", help="exact, near:0.95, semantic:0.95 or off.  [default: exact]")(bounding(function))
+
+
+def bounding(function: Command) -> Command:
+    """The options that say which rows are too short, too long or unusable."""
     for option in reversed(
         [
-            click.option("--dedup", help="exact, near:0.95, semantic:0.95 or off.  [default: exact]"),
             click.option("--min-tokens", multiple=True, metavar="SIDE:N", help="Drop rows with fewer tokens, as response:10."),
             click.option("--max-tokens", multiple=True, metavar="SIDE:N", help="Drop rows with more tokens, as response:2000."),
             click.option(

@@ -41,17 +41,17 @@ class Verdict:
         return f"{self.side}/{self.layer}: {self.said} of random"
 
 
-def verdicts(of: Readings, references: Sequence[Readings]) -> list[Verdict]:
+def verdicts(of: Readings, references: Sequence[Readings], level: float = LEVEL) -> list[Verdict]:
     """One for each layer and side with judged scales, in the order in which they were read.
 
     With R random sets, z_s of scale s is (value - mean) / sd over them, its sign turned so that larger is more diverse, and M the mean
     of z_s over the judged scales. The same M of each random set against the R - 1 others gives what M is by chance:
     t = (M - mean) / (sd sqrt(1 + 1 / R)) has a t distribution with R - 1 degrees of freedom where the set is a random one, since a
-    new set is predicted from R. A word other than 'as random' needs p <= 0.05 / verdicts, two-sided (Bonferroni). Tried on normal
-    numbers with R = 20 a random set is called anything else at one place in 170 to 360, where 1 in 120 is allowed.
+    new set is predicted from R. A word other than 'as random' needs p <= `level` / verdicts, two-sided (Bonferroni). Tried on normal
+    numbers with R = 20 a random set is called anything else at one place in 170 to 360, where 1 in 120 is allowed at a level of 5 %.
     """
     places = list(dict.fromkeys((gauge.side, gauge.layer) for gauge in of if gauge.scale.judged))
-    return [_verdict(side, layer, of, references, LEVEL / len(places)) for side, layer in places]
+    return [_verdict(side, layer, of, references, level / len(places)) for side, layer in places]
 
 
 def ordinal(percentile: float) -> str:
