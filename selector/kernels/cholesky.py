@@ -60,91 +60,98 @@ def sparse_norms(indptr, columns, values):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=FAST)
-def _dense_row(row, data, picked, picks, norms, scale, width, quality, seen, start, lines):  # type: ignore[no-untyped-def]
-    own, place = data[row].astype(np.float64), seen[row]
-    while place < picks.size:
-        together = 4 if place + 4 <= picks.size else 1
-        first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
-        one = picked[place]
-        if together == 4:
-            two, three, four = picked[place + 1], picked[place + 2], picked[place + 3]
-            for column in range(own.size):
-                first += own[column] * one[column]
-                second += own[column] * two[column]
-                third += own[column] * three[column]
-                fourth += own[column] * four[column]
-        else:
-            for column in range(own.size):
-                first += own[column] * one[column]
-        inner = (first, second, third, fourth)
-        for step in range(together):
-            pick = picks[place + step]
-            value = entry(inner[step], norms[row], norms[pick], scale, width)
-            lines[start[row] + place + step] = quality[row] * value * quality[pick]
-        place += together
+def _sixteen(a, b, c, d, w, x, y, z, sums):  # type: ignore[no-untyped-def]
+    """The inner products of four vectors with four others in `sums` (4, 4): eight reads for sixteen steps, each sum in one order."""
+    aw = ax = ay = az = bw = bx = by = bz = cw = cx = cy = cz = dw = dx = dy = dz = 0.0
+    for at in range(a.size):
+        e, f, g, h = w[at], x[at], y[at], z[at]
+        own = a[at]
+        aw, ax, ay, az = aw + own * e, ax + own * f, ay + own * g, az + own * h
+        own = b[at]
+        bw, bx, by, bz = bw + own * e, bx + own * f, by + own * g, bz + own * h
+        own = c[at]
+        cw, cx, cy, cz = cw + own * e, cx + own * f, cy + own * g, cz + own * h
+        own = d[at]
+        dw, dx, dy, dz = dw + own * e, dx + own * f, dy + own * g, dz + own * h
+    sums[0, 0], sums[0, 1], sums[0, 2], sums[0, 3] = aw, ax, ay, az
+    sums[1, 0], sums[1, 1], sums[1, 2], sums[1, 3] = bw, bx, by, bz
+    sums[2, 0], sums[2, 1], sums[2, 2], sums[2, 3] = cw, cx, cy, cz
+    sums[3, 0], sums[3, 1], sums[3, 2], sums[3, 3] = dw, dx, dy, dz
 
 
 @njit(cache=True, nogil=True)
-def dense_entries(rows, data, picked, picks, norms, scale, width, quality, seen, start, lines):  # type: ignore[no-untyped-def]
-    """Writes q K q of each row with the picks since it was `seen` into its line; `picked` (room, d) holds the picks' vectors."""
-    for row in rows:
-        _dense_row(row, data, picked, picks, norms, scale, width, quality, seen, start, lines)
+def dense_entries(rows, data, picked, picks, norms, scale, width, quality, seen, work):  # type: ignore[no-untyped-def]
+    """Writes q K q of each row with the picks since it was `seen` into `work` (m, k), four rows and four picks at a time.
 
-
-@njit(cache=True)
-def _sparse_row(row, indptr, columns, values, picks, norms, scale, width, quality, seen, start, lines):  # type: ignore[no-untyped-def]
-    for place in range(seen[row], picks.size):
-        inner = sparse_dot(row, picks[place], indptr, columns, values)
-        value = entry(inner, norms[row], norms[picks[place]], scale, width)
-        lines[start[row] + place] = quality[row] * value * quality[picks[place]]
+    `rows` (m,) are in order of `seen`; `picked` (room, d) holds the picks' vectors.
+    """
+    own, sums, last = np.empty((rows.size, data.shape[1])), np.empty((4, 4)), picks.size - 1
+    for place in range(rows.size):
+        own[place] = data[rows[place]]
+    for block in range(seen[rows[0]] // 4 * 4, picks.size, 4):
+        w, x, y, z = picked[block], picked[min(block + 1, last)], picked[min(block + 2, last)], picked[min(block + 3, last)]
+        for first in range(0, rows.size, 4):
+            if seen[rows[first]] >= block + 4:
+                break
+            most = min(first + 3, rows.size - 1)
+            _sixteen(own[first], own[min(first + 1, most)], own[min(first + 2, most)], own[most], w, x, y, z, sums)
+            for line in range(first, most + 1):
+                for place in range(block, min(block + 4, picks.size)):
+                    work[line, place] = sums[line - first, place - block]
+    for line in range(rows.size):
+        row = rows[line]
+        for place in range(seen[row], picks.size):
+            pick = picks[place]
+            work[line, place] = quality[row] * entry(work[line, place], norms[row], norms[pick], scale, width) * quality[pick]
 
 
 @njit(cache=True, nogil=True)
-def sparse_entries(rows, indptr, columns, values, picks, norms, scale, width, quality, seen, start, lines):  # type: ignore[no-untyped-def]
+def sparse_entries(rows, indptr, columns, values, picks, norms, scale, width, quality, seen, work):  # type: ignore[no-untyped-def]
     """As `dense_entries`, for CSR rows."""
-    for row in rows:
-        _sparse_row(row, indptr, columns, values, picks, norms, scale, width, quality, seen, start, lines)
-
-
-@njit(cache=True, fastmath=FAST)
-def _substitute_row(row, picks, pivots, seen, start, lines, residual):  # type: ignore[no-untyped-def]
-    own, left, place = start[row], residual[row], seen[row]
-    while place < picks.size:
-        together = min(4, picks.size - place)
-        first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
-        # Slices, since an index that might be negative keeps the compiler from vectors.
-        mine, a = lines[own : own + place], start[picks[place]]
-        one = lines[a : a + place]
-        if together == 4:
-            b, c, d = start[picks[place + 1]], start[picks[place + 2]], start[picks[place + 3]]
-            two, three, four = lines[b : b + place], lines[c : c + place], lines[d : d + place]
-            for before in range(mine.size):
-                first += mine[before] * one[before]
-                second += mine[before] * two[before]
-                third += mine[before] * three[before]
-                fourth += mine[before] * four[before]
-        else:
-            together = 1
-            for before in range(mine.size):
-                first += mine[before] * one[before]
-        sums = (first, second, third, fourth)
-        for step in range(together):
-            at = place + step
-            total = sums[step]
-            for before in range(place, at):
-                total += lines[own + before] * lines[start[picks[at]] + before]
-            value = 0.0 if pivots[at] == 0.0 else (lines[own + at] - total) / pivots[at]
-            lines[own + at] = value
-            left -= value * value
-        place += together
-    residual[row], seen[row] = max(left, 0.0), picks.size
+    for line in range(rows.size):
+        row = rows[line]
+        for place in range(seen[row], picks.size):
+            inner = sparse_dot(row, picks[place], indptr, columns, values)
+            value = entry(inner, norms[row], norms[picks[place]], scale, width)
+            work[line, place] = quality[row] * value * quality[picks[place]]
 
 
 @njit(cache=True, nogil=True)
-def substitute(rows, picks, pivots, seen, start, lines, residual):  # type: ignore[no-untyped-def]
-    """Turns the entries since `seen` into the row's line of the factor (Chen et al. 2018, eq. 8); a pivot of 0 spans nothing."""
-    for row in rows:
-        _substitute_row(row, picks, pivots, seen, start, lines, residual)
+def substitute(rows, picks, pivots, seen, start, lines, residual, work):  # type: ignore[no-untyped-def]
+    """Turns the entries in `work` (m, k) into the rows' lines of the factor (Chen et al. 2018, eq. 8); a pivot of 0 spans nothing.
+
+    `rows` (m,) are in order of `seen`. Four rows and four picks at a time, from multiples of four on: no sum of a row hangs on what is
+    asked with it, or on what it had seen.
+    """
+    sums, last = np.empty((4, 4)), picks.size - 1
+    for line in range(rows.size):
+        row = rows[line]
+        for place in range(seen[row]):
+            work[line, place] = lines[start[row] + place]
+    for block in range(seen[rows[0]] // 4 * 4, picks.size, 4):
+        a, b = start[picks[block]], start[picks[min(block + 1, last)]]
+        c, d = start[picks[min(block + 2, last)]], start[picks[min(block + 3, last)]]
+        w, x, y, z = lines[a : a + block], lines[b : b + block], lines[c : c + block], lines[d : d + block]
+        for first in range(0, rows.size, 4):
+            if seen[rows[first]] >= block + 4:
+                break
+            most = min(first + 3, rows.size - 1)
+            second, third = min(first + 1, most), min(first + 2, most)
+            _sixteen(work[first, :block], work[second, :block], work[third, :block], work[most, :block], w, x, y, z, sums)
+            for line in range(first, most + 1):
+                row = rows[line]
+                for place in range(max(block, seen[row]), min(block + 4, picks.size)):
+                    total, theirs = sums[line - first, place - block], start[picks[place]]
+                    for before in range(block, place):
+                        total += work[line, before] * lines[theirs + before]
+                    value = 0.0 if pivots[place] == 0.0 else (work[line, place] - total) / pivots[place]
+                    work[line, place] = value
+                    residual[row] -= value * value
+    for line in range(rows.size):
+        row = rows[line]
+        for place in range(seen[row], picks.size):
+            lines[start[row] + place] = work[line, place]
+        residual[row], seen[row] = max(residual[row], 0.0), picks.size
 
 
 @njit(cache=True)

@@ -11,6 +11,7 @@ from selector.kernels import cholesky
 from selector.kernels.team import Team
 
 PART = 1 << 21  # multiply-adds that one thread takes at a time
+MOST_ROWS = 64  # and rows: their lines stay near the processor from one pick to the next
 AT_WORK = 16  # lines that have to fit beside those of the picks
 SPANS_NOTHING = 1e-12  # of the diagonal: a residual below it is the rounding of 0
 
@@ -101,19 +102,21 @@ class Factor:
         if not len(rows):
             return
         self._reserve(rows, len(picks))
+        rows = rows[np.argsort(self.seen[rows], kind="stable")]
         work = int((len(picks) - self.seen[rows]).sum()) * (len(picks) + self.steps)
-        parts = max(1, min(len(rows), work // PART))
-        self.team.share(self._extend, np.array_split(rows, parts) if parts > 1 else [rows])
+        at_once = min(MOST_ROWS, max(8, PART * len(rows) // work // 4 * 4))
+        self.team.share(self._extend, [rows[first : first + at_once] for first in range(0, len(rows), at_once)])
 
     def _extend(self, rows: Rows) -> None:
-        rest = (self.picks, self.norms, self.scale, self.width, self.quality, self.seen, self.start, self.lines)
+        work = np.empty((len(rows), len(self.picks)))
+        rest = (self.picks, self.norms, self.scale, self.width, self.quality, self.seen, work)
         if isinstance(self.vectors, Vectors):
             cholesky.dense_entries(rows, self.vectors.data, self.picked, *rest)
         else:
             assert isinstance(self.vectors, SparseVectors)
             csr = self.vectors.data
             cholesky.sparse_entries(rows, csr.indptr, csr.indices, csr.data, *rest)
-        cholesky.substitute(rows, self.picks, self.pivots, self.seen, self.start, self.lines, self.residual)
+        cholesky.substitute(rows, self.picks, self.pivots, self.seen, self.start, self.lines, self.residual, work)
 
     def _reserve(self, rows: Rows, need: int) -> None:
         """Room for `need` numbers in the line of each of these rows, and of the lines that are there."""
