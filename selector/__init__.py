@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from selector.comparing import compare, measure
+    from selector.estimating import estimate_effect
     from selector.laddering import ladder
     from selector.monitoring import monitor
     from selector.options import Options
@@ -16,7 +17,21 @@ if TYPE_CHECKING:
     from selector.selection import Selection
     from selector.splits import split
 
-__all__ = ["Options", "Pool", "Recipe", "Selection", "compare", "ladder", "measure", "monitor", "run", "select", "select_rows", "split"]
+__all__ = [
+    "Options",
+    "Pool",
+    "Recipe",
+    "Selection",
+    "compare",
+    "estimate_effect",
+    "ladder",
+    "measure",
+    "monitor",
+    "run",
+    "select",
+    "select_rows",
+    "split",
+]
 
 _HOMES = {
     "Pool": "selector.pool",
@@ -24,6 +39,7 @@ _HOMES = {
     "Selection": "selector.selection",
     "Options": "selector.options",
     "compare": "selector.comparing",
+    "estimate_effect": "selector.estimating",
     "ladder": "selector.laddering",
     "measure": "selector.comparing",
     "monitor": "selector.monitoring",

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from selector.cli_effect import effect
 from selector.cli_experiments import ladder, split
 from selector.cli_measures import compare, measure
 from selector.cli_options import at_work, cleaning, machine, named, planning, reading, seeing, selecting
@@ -203,5 +204,6 @@ commands.add_command(ladder)
 commands.add_command(split)
 commands.add_command(measure)
 commands.add_command(compare)
+commands.add_command(effect)
 commands.add_command(diagnose)
 commands.add_command(score_ngram)

@@ -28,6 +28,7 @@ OWN = {  # names that a selection's folder may hold
     *("README.md", "manifest.json", "data", "picks.parquet", "dropped.parquet", "vocabulary-*.csv"),
     *("dataset_info.json", "state.json", "*.arrow"),
     *("balance.json", "love-plot.png", "love-plot.svg"),  # of matched splits
+    *("effect.json", "effect.html", "effect.png", "effect.svg", "slopes.png", "slopes.svg"),  # of estimates
     *("levels.csv", "measures.csv", "cross-layer.csv", "cross-layer.png", "cross-layer.svg"),  # of ladders
 }
 
