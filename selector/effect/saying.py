@@ -83,8 +83,7 @@ def model(words: EffectWords, sizes: Sequence[int], rope: float) -> str:
         "the gain from 0 to 100 %, in points of the score. "
     )
     if words.prior == "flat":
-        told += "Priors: flat on every coefficient and on the logarithm of the noise, so medians are least squares and "
-            "intervals are t intervals. "
+        told += "Priors: flat on every coefficient and on the logarithm of the noise: medians are least squares, intervals t intervals. "
     else:
         told += (
             "Priors: slope, bend ~ normal(0, 5 residual sds), change, covariates ~ normal(0, 2.5 residual sds), flat on intercepts "
