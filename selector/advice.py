@@ -14,9 +14,19 @@ MORE = 0.1  # of a subset's rows are added where it is thin
 FEWER = 0.1  # of a pool's rows are picked where no subset is named
 
 
-def advice(recipe: DiagnosisRecipe, names: list[str], rows: list[int], pool_rows: int, answer: Mapping[str, Any]) -> dict[str, str]:
-    """A sentence and a command: rows added where a subset is thinnest, or a first selection where no subset was named."""
+def advice(
+    recipe: DiagnosisRecipe, names: list[str], rows: list[int], pool_rows: int, answer: Mapping[str, Any], written: Mapping[str, Any] | None
+) -> dict[str, str]:
+    """A sentence and a command: rows added where a subset is thinnest, a first selection where no subset was named.
+
+    Sets that a split or a ladder `written` made are narrow or diverse on purpose: they are to be trained on.
+    """
     source = shlex.quote(recipe.pool.source)
+    if written is not None and written["kind"] in ("split", "ladder"):
+        why = (
+            "These sets are to be trained on, each with some seeds. With one line a run (side, layer, level, size, seed, score) in a file:"
+        )
+        return {"why": why, "command": "selector effect scores.csv --output effect"}
     if not names:
         how = _flags(recipe, "micro")
         budget = max(1, round(FEWER * pool_rows))

@@ -15,9 +15,10 @@ import click
 from selector.cli_effect import effect
 from selector.cli_experiments import ladder, split
 from selector.cli_measures import compare, measure
+from selector.cli_monitor import monitor
 from selector.cli_options import at_work, cleaning, machine, named, planning, reading, seeing, selecting
-from selector.cli_reports import diagnose
-from selector.cli_training import score_ngram
+from selector.cli_reports import diagnose, report
+from selector.cli_training import score_lm, score_ngram, train_lm
 from selector.errors import FailedRuns, SelectorError, plural, unknown
 
 
@@ -205,5 +206,9 @@ commands.add_command(split)
 commands.add_command(measure)
 commands.add_command(compare)
 commands.add_command(effect)
+commands.add_command(monitor)
 commands.add_command(diagnose)
+commands.add_command(report)
 commands.add_command(score_ngram)
+commands.add_command(train_lm)
+commands.add_command(score_lm)

@@ -37,7 +37,7 @@ def _page(function: Command) -> Command:
 @computing
 def diagnose(pool: str, subsets: tuple[str, ...], output: Path, overwrite: bool, **given: Any) -> None:
     """A page that shows where POOL is thin, and what subsets of it changed."""
-    from selector import diagnosing, flags, one_file, terminal
+    from selector import diagnosing, flags, one_file
     from selector import recipe as recipes
     from selector.diagnosis_recipe import DiagnosisRecipe
 
@@ -47,6 +47,29 @@ def diagnose(pool: str, subsets: tuple[str, ...], output: Path, overwrite: bool,
     with at_work(given, str(output)) as options:
         found = diagnosing.solve(recipe, options=options)
         found.save(output, overwrite=overwrite)
-    terminal.lines(
-        f"{output}: {output.stat().st_size / 2**20:.1f} MiB", {"found": found.lead, "next": found.found["answer"]["next"]["command"]}
-    )
+    _done(found, output)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--pool", help="Where the pool lies now, if not where the folder says.")
+@_page
+@computing
+def report(folder: Path, pool: str | None, output: Path, overwrite: bool, **given: Any) -> None:
+    """A page on what select, split or ladder wrote into FOLDER."""
+    from selector import flags, one_file, reporting
+    from selector import recipe as recipes
+
+    one_file.check(output, overwrite)
+    words = recipes.merged({"diagnosis": flags.shown(given)}, flags.changes(given["changes"]))
+    with at_work(given, str(output)) as options:
+        found = reporting.report(folder, pool=pool, options=options, **words)
+        found.save(output, overwrite=overwrite)
+    _done(found, output)
+
+
+def _done(found: Any, output: Path) -> None:
+    from selector import terminal
+
+    told = {"found": found.lead, "next": found.found["answer"]["next"]["command"]}
+    terminal.lines(f"{output}: {output.stat().st_size / 2**20:.1f} MiB", told)

@@ -85,7 +85,7 @@ def solve(
             here.progress(name, 0, 0)
             found[name] = import_module(f"selector.findings.{name}").find(scene)
     names, rows = [one.name for one in scene.subsets], [len(one.rows) for one in scene.subsets]
-    found["answer"]["next"] = advice(recipe, names, rows, len(scene.pool), found["answer"])
+    found["answer"]["next"] = advice(recipe, names, rows, len(scene.pool), found["answer"], written)
     found["method"] = {
         "features": {f"{layer}/{facet.side}": dict(said) for facet in facets for layer, said in facet.facts().items()},
         "versions": manifest.versions(),

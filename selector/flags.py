@@ -62,6 +62,11 @@ def diagnosis(pool: str, subsets: Sequence[str], given: dict[str, Any]) -> dict[
     """The words that the flags of `diagnose` spell. A split or a config is the pool's; FOLDER:CONFIG names a subset's."""
     seen = _seen(pool, given)
     how = {key: value for key, value in seen["pool"].items() if key not in ("source", "split", "config")}
+    return {**seen, "subsets": [{**_one_of_several(name), **how} for name in subsets], "diagnosis": shown(given)}
+
+
+def shown(given: dict[str, Any]) -> dict[str, Any]:
+    """What the flags of a page say of what it shows."""
     words = _only(given, ("references", "points"))
     if given["no_examples"] or given["redact"]:
         words["show"] = "redact" if given["redact"] else "no-examples"
@@ -70,7 +75,7 @@ def diagnosis(pool: str, subsets: Sequence[str], given: dict[str, Any]) -> dict[
         if not equals or not column or not names:
             raise RecipeError(f"--synthetic is '{given['synthetic']}'; write COLUMN=A,B, as source=alpaca,gpteacher.")
         words |= {"sources": column, "synthetic": names.split(",")}
-    return {**seen, "subsets": [{**_one_of_several(name), **how} for name in subsets], "diagnosis": words}
+    return words
 
 
 def _one_of_several(name: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,14 @@ RANDOM = "--random"
 POOL = "--pool"
 INK = "--ink"
 
+FAR_TICKS = (-300, -100, -30, -10, -3, 0, 3, 10, 30, 100, 300)
+
 Figure = dict[str, Any]
+
+
+def far(value: float) -> float:
+    """Where a number of standard errors stands on an axis that is even near 0 and logarithmic far out: asinh(v / 2)."""
+    return math.asinh(value / 2)
 
 
 def plain(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,6 @@ from selector.report.blocks import Block, Chart, Column, Command, Prose, Section
 
 KINDS = {"macro": "topics", "meso": "tags", "micro": "mid-band tokens"}
 SIGNS = {"thin": "▼ thin", "diverse": "▲ diverse", "as random": "● as random", "no verdict": "– no verdict"}
-TICKS = (-300, -100, -30, -10, -3, 0, 3, 10, 30, 100, 300)
 
 
 def section(found: Mapping[str, Any]) -> Section:
@@ -61,7 +59,7 @@ def _chart(places: Sequence[Mapping[str, Any]], names: Sequence[str], limit: flo
                     "type": "scatter",
                     "mode": "markers",
                     "name": charts.plain(said),
-                    "x": [_drawn(one[f"{prefix}t"]) for _, one in usable],
+                    "x": [charts.far(one[f"{prefix}t"]) for _, one in usable],
                     "y": [rows - 1 - row - shift for row, _ in usable],
                     "text": [
                         charts.plain(f"{labels[row]}: {name} {one[f'{prefix}word']}, t = {one[f'{prefix}t']:,.1f}") for row, one in usable
@@ -80,22 +78,24 @@ def _chart(places: Sequence[Mapping[str, Any]], names: Sequence[str], limit: flo
         "type": "rect",
         "xref": "x",
         "yref": "paper",
-        "x0": _drawn(-limit),
-        "x1": _drawn(limit),
+        "x0": charts.far(-limit),
+        "x1": charts.far(limit),
         "y0": 0,
         "y1": 1,
         "fillcolor": "--random-band",
         "line": {"width": 0},
         "layer": "below",
     }
-    most = max([_drawn(10), *(abs(_drawn(one["t"])) for place in places for one in place["subsets"] if one["t"] is not None)]) * 1.12
-    ticks = [tick for tick in TICKS if abs(_drawn(tick)) <= most]
+    most = (
+        max([charts.far(10), *(abs(charts.far(one["t"])) for place in places for one in place["subsets"] if one["t"] is not None)]) * 1.12
+    )
+    ticks = [tick for tick in charts.FAR_TICKS if abs(charts.far(tick)) <= most]
     figure = charts.figure(
         data,
         "◀ thin    standard errors from random subsets (t)    diverse ▶",
         "",
         xaxis={
-            "tickvals": [_drawn(tick) for tick in ticks],
+            "tickvals": [charts.far(tick) for tick in ticks],
             "ticktext": [f"{tick:+d}" if tick else "0" for tick in ticks],
             "range": [-most, most],
             "zeroline": True,
@@ -174,11 +174,6 @@ def _percent(share: float) -> str:
 
 def _place(place: Mapping[str, Any]) -> str:
     return f"{place['side']}/{place['layer']}"
-
-
-def _drawn(t: float) -> float:
-    """Where a t stands on the axis: even near 0, by its logarithm far out."""
-    return math.asinh(t / 2)
 
 
 def _listed(some: Sequence[str]) -> str:
