@@ -119,6 +119,16 @@ def test_examples_are_the_largest_group_of_each_source_first(copied):
     assert all(len(one["shown"]) <= redundancy.ROWS for one in found)
 
 
+def test_long_texts_are_shown_from_where_they_part():
+    same = "the same words again " * 40
+    cut = redundancy._cut([f"{same}and then a river", f"{same}and then a stone"])
+    assert all(one.startswith("… ") for one in cut)
+    assert cut[0].endswith("and then a river")
+    assert cut[1].endswith("and then a stone")
+    assert redundancy._cut([same, same]) == redundancy._cut([same]) * 2
+    assert redundancy._cut(["a short one", "a short two"]) == ["a short one", "a short two"]
+
+
 def test_without_the_pool_as_read_the_copies_that_hygiene_dropped_are_not_seen(tmp_path):
     found = redundancy.find(scene(repeated(), tmp_path, as_read=False))
     assert not found["as_read"]

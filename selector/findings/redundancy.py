@@ -13,11 +13,12 @@ from selector.errors import plural
 from selector.findings.by_source import LISTED
 from selector.findings.chance import SETS, beside, sets, short
 from selector.findings.copies import THRESHOLD, Copies, copies
-from selector.findings.scene import OPEN, Scene, Subset, shown
+from selector.findings.scene import LONGEST, OPEN, Scene, Subset, shown
 from selector.pool import Pool
 
 GROUPS = 8  # to look at
 ROWS = 3  # of each of them
+BEFORE = 60  # characters that are shown before texts part
 BANDS = ((2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, None))  # rows of a group, both ends included
 
 
@@ -147,12 +148,13 @@ def _examples(scene: Scene, read: Pool, sources: Sequence[str] | None, found: Co
         for first in firsts.tolist():
             leading.setdefault(sources[first], first)
         firsts = np.array(list(dict.fromkeys([*leading.values(), *firsts.tolist()])), np.int64)
-    texts = {side: read.side(side) for side in scene.facets}
+    columns = {side: read.side(side) for side in scene.facets}
     told = []
     for first in firsts[:GROUPS].tolist():
         others = np.flatnonzero(found.group[: len(read)] == first)
         others = others[others != first]
         rows = [first, *others[np.argsort(found.similarity[others], kind="stable")][: ROWS - 1].tolist()]
+        texts = {side: _cut([column[row].as_py() for row in rows]) for side, column in columns.items()}
         told.append(
             {
                 "rows": int(members[first]),
@@ -161,10 +163,18 @@ def _examples(scene: Scene, read: Pool, sources: Sequence[str] | None, found: Co
                         "row": int(read.rows[row]),
                         "source": None if sources is None else shown(sources[row]),
                         "similarity": short(found.similarity[row]) if row != first else None,
-                        "texts": {side: shown(column[row].as_py()) for side, column in texts.items()},
+                        "texts": {side: some[place] for side, some in texts.items()},
                     }
-                    for row in rows
+                    for place, row in enumerate(rows)
                 ],
             }
         )
     return told
+
+
+def _cut(texts: Sequence[str]) -> list[str]:
+    """The texts as the page shows them, from a little before where they part, if that is far from their beginning."""
+    first, last = min(texts), max(texts)  # what these share all share
+    alike = next((place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), min(len(first), len(last)))
+    start = alike - BEFORE if alike < min(map(len, texts)) and alike > LONGEST // 2 else 0
+    return [f"… {shown(text[start:])}" if start else shown(text) for text in texts]

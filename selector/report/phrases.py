@@ -68,15 +68,15 @@ def against_random(title: str, axis: str, rows: Sequence[tuple[str, Mapping[str,
             "array": [high - mean for high, mean in zip(highs, means, strict=True)],
             "arrayminus": [mean - low for low, mean in zip(lows, means, strict=True)],
         },
-        "hovertemplate": "%{y}: random mean %{x:.1%}<extra></extra>",
+        "hovertemplate": "%{y}: random mean %{x:.2%}<extra></extra>",
     }  # fmt: skip
     own = {
         "type": "scatter", "mode": "markers", "name": "subset", "x": values, "y": labels,
         "marker": {"color": "--series-1", "symbol": "diamond", "size": 13},
-        "hovertemplate": "%{y}: %{x:.1%}<extra></extra>",
+        "hovertemplate": "%{y}: %{x:.2%}<extra></extra>",
     }  # fmt: skip
     figure = charts.figure(
-        [by_chance, own], axis, "", xaxis={"tickformat": ".0%", "nticks": 8}, yaxis={"type": "category", "autorange": "reversed"}
+        [by_chance, own], axis, "", xaxis={"tickformat": ".2~%", "nticks": 8}, yaxis={"type": "category", "autorange": "reversed"}
     )
     columns = [
         Column("subset"), Column("share", ".2%"), Column("random mean", ".2%"), Column("random lowest", ".2%"),

@@ -65,7 +65,9 @@ def _counts(found: Mapping[str, Any]) -> Table:
 
 
 def _sizes(found: Mapping[str, Any]) -> Chart:
-    labels, groups = [f"{one['rows']} rows" for one in found["sizes"]], [one["groups"] for one in found["sizes"]]
+    last = max(place for place, one in enumerate(found["sizes"]) if one["groups"])
+    labels = [f"{one['rows']} rows" for one in found["sizes"][: last + 1]]
+    groups = [one["groups"] for one in found["sizes"][: last + 1]]
     figure = charts.figure(
         [charts.bars("groups", labels, groups, 0)], "groups", "", yaxis={"autorange": "reversed", "type": "category"}, showlegend=False
     )
@@ -75,7 +77,7 @@ def _sizes(found: Mapping[str, Any]) -> Chart:
     numbers = Table(
         "Groups by size", [Column("rows of the group"), Column("groups", ",.0f")], list(zip(labels, groups, strict=True)), folded=True
     )
-    return Chart("Sizes of the groups", figure, says, numbers, 300)
+    return Chart("Sizes of the groups", figure, says, numbers, 110 + 26 * len(labels))
 
 
 def _sources(found: Mapping[str, Any]) -> Chart:
@@ -83,7 +85,7 @@ def _sources(found: Mapping[str, Any]) -> Chart:
     labels = [one["name"] for one in some]
     figure = charts.figure(
         [charts.bars("rows in groups", labels, [one["share"] for one in some], 0)],
-        "share of the source's rows that stand in a group", "", xaxis={"tickformat": ".1%"},
+        "share of the source's rows that stand in a group", "", xaxis={"tickformat": ".2~%"},
         yaxis={"autorange": "reversed", "type": "category"}, showlegend=False,
     )  # fmt: skip
     most = max(some, key=lambda one: one["share"])
@@ -117,9 +119,9 @@ def _examples(groups: list[dict[str, Any]]) -> Examples:
         for one in group["shown"]:
             where = f"row {one['row']:,}" + (f", {one['source']}" if one["source"] is not None else "")
             like = "" if one["similarity"] is None else f", similarity {one['similarity']:.2f}"
-            texts += [(f"{where}{like}: {side}", text) for side, text in one["texts"].items()]
+            texts.append((f"{where}{like}", " ⟶ ".join(one["texts"].values())))
         shown.append(Example(f"Group of {group['rows']:,} rows", texts))
-    return Examples("Groups of near-duplicates: the first row and those least like it", shown)
+    return Examples("Groups of near-duplicates, instruction ⟶ response: the first row and those least like it", shown)
 
 
 def _note(found: Mapping[str, Any]) -> str:

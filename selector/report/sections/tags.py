@@ -10,6 +10,8 @@ from selector.report import charts
 from selector.report.blocks import Block, Chart, Column, Prose, Section, Table
 from selector.report.phrases import STANDS, against_random, coverage_of, listed, percent
 
+NAMED = 5  # tags in a cell
+
 
 def section(found: Mapping[str, Any]) -> Section | None:
     """None where no row of the pool has a tag."""
@@ -19,7 +21,7 @@ def section(found: Mapping[str, Any]) -> Section | None:
     blocks: list[Block] = [_lorenz(sides)]
     covered = [(f"{one['name']}, {side}s", one["share"]) for side, said in sides.items() for one in said["subsets"]]
     if covered:
-        blocks += [_coverage(covered, found["sets"]), *(_bands(side, said) for side, said in sides.items())]
+        blocks += [_coverage(covered, found["sets"]), _notable(sides), *(_bands(side, said) for side, said in sides.items())]
     for side, said in sides.items():
         blocks += [_top(side, said), _pairs(side, said)]
     for side, said in sides.items():
@@ -67,18 +69,36 @@ def _coverage(covered: list[tuple[str, Mapping[str, Any]]], sets: int) -> Chart:
 
 
 def _bands(side: str, said: Mapping[str, Any]) -> Table:
-    columns = [Column("rows of the pool that carry the tag"), Column("tags", ",.0f"), Column("occurrences", ",.0f")]
-    for one in said["subsets"]:
-        columns += [Column(f"{one['name']}: covered", ".1%"), Column("random", ".1%"), Column("stands")]
+    columns = [
+        Column("subset"), Column("tags that so many rows of the pool carry"), Column("tags", ",.0f"), Column("covered", ".1%"),
+        Column("random mean", ".1%"), Column("lowest", ".1%"), Column("highest", ".1%"), Column("stands"),
+    ]  # fmt: skip
     rows: list[list[Any]] = []
-    for number, band in enumerate(said["bands"]):
-        own = [one["bands"][number] for one in said["subsets"]]
-        figures = [value for one in own for value in (one["value"], one["mean"], STANDS[one["stands"]])]
-        rows.append([band["rows"], band["tags"], band["occurrences"], *figures])
-    totals = [value for one in said["subsets"] for value in (one["occurrences"]["value"], one["occurrences"]["mean"],
-                                                            STANDS[one["occurrences"]["stands"]])]  # fmt: skip
-    rows.append(["all, each as often as the pool has it", said["tags"], said["occurrences"], *totals])
-    return Table(f"Tags of {side}s covered, by how rare they are", columns, rows)
+    for one in said["subsets"]:
+        own = [(band["rows"], band["tags"], band) for band in one["bands"]]
+        for words, tags, band in [*own, ("all, weighted by these rows", said["tags"], one["occurrences"])]:
+            rows.append([one["name"], words, tags, *(band[key] for key in ("value", "mean", "low", "high")), STANDS[band["stands"]]])
+    return Table(f"Tags of {side}s covered, by how rare they are", columns, rows, folded=True)
+
+
+def _notable(sides: Mapping[str, Any]) -> Table:
+    columns = [
+        Column("subset"), Column("side"), Column("tags missing", ",.0f"), Column("most frequent of them"),
+        Column("carried too often", ",.0f"), Column("as"), Column("too seldom", ",.0f"), Column("as"),
+    ]  # fmt: skip
+    rows = [
+        [
+            one["name"], side, one["missing"]["count"], _names(one["missing"]), one["over"]["count"], _names(one["over"]),
+            one["under"]["count"], _names(one["under"]),
+        ]
+        for side, said in sides.items()
+        for one in said["subsets"]
+    ]  # fmt: skip
+    return Table("Tags that subsets lack, and carry more or less often than chance explains", columns, rows)
+
+
+def _names(found: Mapping[str, Any]) -> str:
+    return ", ".join(one["name"] for one in found["shown"][:NAMED])
 
 
 def _top(side: str, said: Mapping[str, Any]) -> Table:

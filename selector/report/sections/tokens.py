@@ -10,6 +10,7 @@ from selector.report.blocks import Block, Chart, Column, Prose, Section, Table
 from selector.report.phrases import STANDS, against_random, counted, coverage_of, listed, percent
 
 BANDS = {"high": "high: function words", "mid": "mid: what the layer counts", "low": "low: names, typos, noise"}
+NAMED = 8  # tokens in a cell
 
 
 def section(found: Mapping[str, Any]) -> Section | None:
@@ -22,7 +23,7 @@ def section(found: Mapping[str, Any]) -> Section | None:
     blocks += [_growth(side, said, found["sets"], found["orders"]) for side, said in sides.items()]
     covered = [(f"{one['name']}, {side}s", one["share"]) for side, said in sides.items() for one in said["subsets"]]
     if covered:
-        blocks.append(_coverage(covered, found["sets"]))
+        blocks += [_coverage(covered, found["sets"]), _notable(sides)]
         blocks += [_only(side, said) for side, said in sides.items()]
     blocks += [_sources(side, said) for side, said in sides.items() if said["sources"] is not None]
     blocks.append(Prose(_note(sides, found["sets"], bool(covered)), "note"))
@@ -112,6 +113,16 @@ def _coverage(covered: list[tuple[str, Mapping[str, Any]]], sets: int) -> Chart:
         + (f"Outside of what these reach: {'; '.join(off)}." if off else "No subset is outside of what these reach.")
     )  # fmt: skip
     return against_random("Mid-band tokens covered", "share of the mid band covered", covered, sets, says)
+
+
+def _notable(sides: Mapping[str, Any]) -> Table:
+    columns = [Column("subset"), Column("side"), Column("tokens that it alone has", ",.0f"), Column("most frequent of them in the pool")]
+    rows = [
+        [one["name"], side, one["only"]["count"], " · ".join(token["name"] for token in one["only"]["shown"][:NAMED])]
+        for side, said in sides.items()
+        for one in said["subsets"]
+    ]
+    return Table("Mid-band tokens that only one subset covers, among the subsets and its random set", columns, rows)
 
 
 def _only(side: str, said: Mapping[str, Any]) -> Table:
