@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from selector.recipe import PoolRecipe, Strict
 
-PLACES = ("dataset", "output", "run", "seed", "size", "level", "side", "layer", "set", "folder", "on")
+PLACES = ("dataset", "output", "run", "seed", "size", "level", "side", "layer", "set", "folder", "on", "python")
 PROXIES = ("ngram",)
 
 

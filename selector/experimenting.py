@@ -111,7 +111,7 @@ def _trial(one: TrainingSet, seed: int, recipe: ExperimentRecipe, folder: Path, 
     on = [part for called, source in words.on.items() for part in ("--on", f"{called}={_place(source.source, source.config)}")]
     values = {
         "dataset": one.data.resolve(), "output": place / "output", "run": place, "seed": seed, "size": one.size, "level": one.level,
-        "side": one.side, "layer": one.layer, "set": one.name, "folder": one.folder.resolve(), "on": on,
+        "side": one.side, "layer": one.layer, "set": one.name, "folder": one.folder.resolve(), "on": on, "python": sys.executable,
     }  # fmt: skip
     written = {"train": words.train, "score": words.score}
     if words.proxy is not None:
