@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from selector import comparing, cutting, experimenting, laddering, running, splits, training_sets, writing
+from selector import comparing, cutting, estimating, experimenting, laddering, running, splits, training_sets, writing
 from selector import manifest as manifests
 from selector import recipe as recipes
 from selector.errors import RecipeError, SelectorError
@@ -91,7 +91,7 @@ def _like(step: Step) -> Recipe | None:
         return step.recipe  # type: ignore[no-any-return]
     if step.verb == "split":
         return step.recipe.selecting  # type: ignore[no-any-return]
-    if step.verb in ("measure", "hold_out", "experiment"):
+    if step.verb in ("measure", "hold_out", "experiment", "effect"):
         return None
     words = step.recipe.ladder
     same = {name: getattr(step.recipe, name) for name in ("pool", "tokenizer", "hygiene", "layers", "seed")}
@@ -129,4 +129,5 @@ _DO: Mapping[str, Callable[[Any, Path, Options], Any]] = {
     "ladder": laddering.run,
     "measure": _measure,
     "hold_out": cutting.run,
+    "effect": estimating.run,
 }

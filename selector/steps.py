@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from selector import recipe as recipes
+from selector.effect_recipe import EffectRecipe
 from selector.errors import RecipeError, hint
 from selector.experiment_recipe import ExperimentRecipe
 from selector.hold_out_recipe import HoldOutRecipe
@@ -21,7 +22,7 @@ from selector.split_recipe import SplitRecipe
 
 VERBS: Mapping[str, type[Strict]] = {
     "select": Recipe, "split": SplitRecipe, "ladder": LadderRecipe, "measure": MeasureRecipe,
-    "hold_out": HoldOutRecipe, "experiment": ExperimentRecipe,
+    "hold_out": HoldOutRecipe, "experiment": ExperimentRecipe, "effect": EffectRecipe,
 }  # fmt: skip
 WRITTEN = "step:"  # before the name of an earlier step, where a source may stand
 
@@ -71,6 +72,8 @@ def _told(verb: str, words: dict[str, Any]) -> dict[str, Any]:
     inner = words[verb]
     if verb == "measure" and isinstance(inner, dict) and "datasets" in inner:
         return {**words, "datasets": inner["datasets"], "measure": _without(inner, "datasets")}
+    if verb == "effect":  # it reads scores: what the head says of pools and layers is for other steps
+        return _without(words, "pool", "tokenizer", "hygiene", "layers")
     return words
 
 

@@ -18,28 +18,29 @@ def as_json(found: Effect) -> str:
 
 def effect(found: Effect, folder: str) -> None:
     """The tables at the end of an estimate."""
+    from selector.effect import saying
     from selector.effect.claims import shown
     from selector.effect.saying import points
 
     told = found.to_dict()
     lines("effect", {"answer": found.lead})
     rows = []
+    places = saying.digits(found.slope(name, int(size)) for name, one in told["strategies"].items() for size in one["sizes"])
     for name, one in told["strategies"].items():
         for size, both in one["sizes"].items():
             slope = both.get("pooled_slope") or both["slope"]
-            interval = f"{points(slope, 'low')} to {points(slope, 'high')}"
-            ols = "-" if both["ols"] is None else points({**slope, "median": both["ols"]}, "median")
+            interval = f"{points(slope, 'low', places)} to {points(slope, 'high', places)}"
+            ols = "-" if both["ols"] is None else points({"median": both["ols"]}, "median", places)
             rows.append(
-                [name, f"{int(size):,}", _right(points(slope, "median")), interval.rjust(16), shown(slope["p_positive"]).rjust(5),
+                [name, f"{int(size):,}", _right(points(slope, "median", places)), interval.rjust(16), shown(slope["p_positive"]).rjust(5),
                  f"{slope['in_rope']:.0%}".rjust(4), _right(ols)]
             )  # fmt: skip
             name = ""
     if rows:
         title = "\ngain from 0 to 100 %, points of the score"
         grid(title, ["strategy", "size", " slope", "    95 % interval", "P(>0)", "ROPE", "   OLS"], rows)
-    digits = 2 if not found.choices else len(points(found.slope(found.choices[0].strategy, found.size), "low").partition(".")[2])
     decided = [
-        [name, _right(f"{one['gain']:+.{digits}f}"), shown(one["p_best"]).rjust(5), _right(_regret(one["regret"], digits))]
+        [name, _right(f"{one['gain']:+.{places}f}"), shown(one["p_best"]).rjust(5), _right(_regret(one["regret"], places))]
         for name, one in told["decision"]["strategies"].items()
     ]
     if decided:
@@ -82,5 +83,5 @@ def _right(text: str) -> str:
     return text.rjust(6)
 
 
-def _regret(regret: float | None, digits: int) -> str:
-    return "-" if regret is None else f"{regret:.{digits}f}"
+def _regret(regret: float | None, places: int) -> str:
+    return "-" if regret is None else f"{regret:.{places}f}"

@@ -61,7 +61,7 @@ def test_a_step_has_keys_of_its_own(tmp_path):
     ("written", "told"),
     [
         ([], "steps must be a list"),
-        ([{"name": "a"}], "needs exactly one of select, split, ladder, measure, hold_out, experiment; it has none"),
+        ([{"name": "a"}], "needs exactly one of select, split, ladder, measure, hold_out, experiment, effect; it has none"),
         ([{"name": "a", "select": {"budget": 1}, "ladder": LADDER}], "it has select and ladder"),
         ([{"name": "a/b", "select": {"budget": 1}}], "no name for a folder"),
         ([{"name": "..", "select": {"budget": 1}}], "no name for a folder"),

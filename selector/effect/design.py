@@ -98,7 +98,7 @@ def design(
     runs: Sequence[Run], scale: Scale, *, x: str = "level", covariates: Sequence[str] = (), quadratic: bool = False, mean: bool = False
 ) -> Design:
     """The points of one strategy; with `mean` runs that differ in nothing but the seed are one point. Raises InputError."""
-    levels = [_x(run, x) for run in runs]
+    levels = _x(runs, x)
     extra = np.array([[_figure(run, name) for name in covariates] for run in runs]).reshape(len(runs), len(covariates))
     sizes, scores = np.array([run.size for run in runs]), np.array([run.score for run in runs])
     points = np.column_stack([levels, sizes, scores, extra])
@@ -111,16 +111,19 @@ def design(
     return Design(runs[0].strategy, points[:, 0], points[:, 1].astype(int), points[:, 2], extra, scale, tuple(covariates), quadratic)
 
 
-def _x(run: Run, column: str) -> float:
+def _x(runs: Sequence[Run], column: str) -> list[float]:
+    """Diversity from 0 to 1; what was achieved may stand in percent, as levels may."""
     if column == "level":
-        return run.level
-    value = _figure(run, column)
-    if not -1e-9 <= value <= 1 + 1e-9:
+        return [run.level for run in runs]
+    values = np.array([_figure(run, column) for run in runs])
+    values = values / 100 if values.max() > 1 + 1e-6 else values
+    if wrong := [(run, value) for run, value in zip(runs, values, strict=True) if not -1e-6 <= value <= 1 + 1e-6]:
+        run, value = wrong[0]
         raise InputError(
-            f"the run {run.strategy} at level {100 * run.level:g} % achieved {value:g}; achieved diversity is a share from 0 to 1, as "
-            "--ladder joins it from a ladder's folder."
+            f"the run {run.strategy} at level {100 * run.level:g} % achieved {value:g}; achieved diversity is a share from 0 to 1 or a "
+            "percentage, as --ladder joins it from a ladder's folder."
         )
-    return value
+    return [float(value) for value in values]
 
 
 def _figure(run: Run, name: str) -> float:

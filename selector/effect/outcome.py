@@ -72,6 +72,7 @@ class Effect:
                     "runs": len(self.scores.runs),
                     "level_unit": self.scores.level_unit,
                     "form": self.scores.form,
+                    "proxy": self.scores.proxy or None,
                     "better": "lower" if self.better < 0 else "higher",
                 },
                 "model": {"words": self.model, "rope": self.rope},

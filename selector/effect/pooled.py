@@ -74,7 +74,7 @@ def pooled(found: Sequence[Estimate], seed: int) -> Pooled:
         numpyro.sample("scores", normal.Normal(mean, spread[strategy]), obs=scores)
 
     sampler = MCMC(
-        NUTS(model, target_accept_prob=0.95), num_warmup=WARM, num_samples=KEPT, num_chains=CHAINS, chain_method="vectorized",
+        NUTS(model, target_accept_prob=0.99), num_warmup=WARM, num_samples=KEPT, num_chains=CHAINS, chain_method="vectorized",
         progress_bar=False,
     )  # fmt: skip
     sampler.run(jax.random.PRNGKey(seed), **data, extra_fields=("diverging",))

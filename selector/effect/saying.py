@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -24,11 +24,15 @@ def thing(strategy: str) -> str:
     return f"{'instruction and response' if side == 'both' else side} {THINGS.get(layer, layer)}"
 
 
-def points(slope: Mapping[str, float], which: str) -> str:
-    """A number of a slope's summary, with as many digits as its interval makes sense of; the median with its sign."""
-    width = slope["high"] - slope["low"]
-    digits = min(8, max(0, 2 - math.floor(math.log10(width)))) if 0 < width < math.inf else 2
-    return f"{slope[which]:{'+' if which == 'median' else ''}.{digits}f}"
+def digits(slopes: Iterable[Mapping[str, float]]) -> int:
+    """Digits after the point: two, or as many as the narrowest interval makes sense of."""
+    widths = [width for slope in slopes if 0 < (width := slope["high"] - slope["low"]) < math.inf]
+    return min(8, max(2, 1 - math.floor(math.log10(min(widths))))) if widths else 2
+
+
+def points(slope: Mapping[str, float], which: str, places: int | None = None) -> str:
+    """A number of a slope's summary; the median with its sign."""
+    return f"{slope[which]:{'+' if which == 'median' else ''}.{digits([slope]) if places is None else places}f}"
 
 
 def verdict(slope: Mapping[str, float], better: int) -> str:
@@ -72,6 +76,11 @@ def lead(
     return told
 
 
+def by_proxy(proxy: str) -> str:
+    """What comes before anything else where no model was trained."""
+    return f"By a proxy, not by training ({proxy}). " if proxy else ""
+
+
 def model(words: EffectWords, sizes: Sequence[int], rope: float) -> str:
     """The model and its priors in words."""
     told = (
@@ -105,9 +114,7 @@ def notes(scores: Scores, found: Sequence[Estimate], words: EffectWords, size: i
     told += [f"{one.name}: {one.extrapolates}; the gain from 0 to 100 % reaches beyond it" for one in found if one.extrapolates]
     outside = [one.name for one in found if not min(one.design.own_sizes) <= size <= max(one.design.own_sizes)]
     if outside:
-        told.append(
-            f"no run at {size:,} rows or beyond it on both sides for {', '.join(outside)}: the gain there is extrapolated along sizes"
-        )
+        told.append(f"{size:,} rows lie outside of the sizes that were run for {', '.join(outside)}: the gain there is extrapolated")
     elif any(size not in one.design.own_sizes for one in found):
         told.append(f"no run at {size:,} rows: the gain there is read between sizes")
     spread = float(np.std([run.score for run in scores.runs]))
@@ -145,7 +152,7 @@ def too_narrow(checked: Mapping[str, Mapping[str, float] | None]) -> list[str]:
     """Strategies whose seeds repeat one set's peculiarity."""
     return [
         f"{name}: runs that differ in the seed alone are more alike than the line allows (F = {one['f']:.1f}, p {equals(one['p'])}): "
-        "if seeds train on one set, use --repeats mean"
+        "seeds then narrow the slope less than its interval says; --repeats mean counts them as one point"
         for name, one in checked.items()
         if one is not None and one["p"] < 0.05
     ]

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
+from selector.effect import table
+from selector.effect.table import LINE, WINS, Row
 from selector.effect_recipe import EffectWords
-from selector.errors import InputError, plural, unknown
+from selector.errors import InputError, plural
 
 SIDES, LAYERS = ("instruction", "response", "both"), ("surface", "macro", "meso", "micro")
-OWN = ("side", "layer", "strategy", "level", "size", "score", "seed", "model", "benchmark", "achieved", "error", "arm")
-WINS = ("wins", "ties", "losses")
 ONE_VALUE = ("model", "benchmark")  # one estimate is of one model and one benchmark
-LEVEL = re.compile(r"(?:level[-_ ]?)?(\d+(?:\.\d+)?) ?%?", re.IGNORECASE)  # a column of the wide form
-STRATEGY = re.compile(r"(instruction|response|both)/(\w+)")
 ARMS = {"random": 0.0, "diverse": 1.0}  # of a matched split; random-1, random-2 ... are random
-LINE = "line of the file"  # the header is line 1
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -49,6 +40,7 @@ class Scores:
     level_unit: str  # percent or fraction
     form: str  # long, levels across or strategies across
     notes: tuple[str, ...] = ()
+    proxy: str = ""  # what stood for training and scoring, and what that means; '' where models were trained
 
     @property
     def strategies(self) -> list[str]:
@@ -64,18 +56,11 @@ class Scores:
 def read(given: Any, words: EffectWords) -> Scores:
     """Runs from a CSV or TSV file, an Arrow table or anything like it, or a list of mappings.
 
-    Long: one row a run with side and layer (or strategy, as response/micro), level (or arm), size, score (or wins, ties and losses).
-    Wide: a column for each level, or one for each strategy. Raises InputError with the row and the column that cannot be read.
+    Long: one row a run with side and layer (or strategy, as response/micro), level (or the arm of a split), size, score (or wins,
+    ties and losses). Wide: a column for each level, or one for each strategy. Raises InputError with the
+    row and the column that cannot be read.
     """
-    rows, source = _rows(given)
-    if not rows:
-        raise InputError(f"{source} holds no runs; write one row a run with side, layer, level, size and score.")
-    ours = words_of(words)
-    for name in ours.keys() - rows[0].keys():
-        raise unknown(f"column of {source}", name, rows[0])
-    rows = [{LINE: line, **{ours.get(name, name): value for name, value in row.items()}} for line, row in enumerate(rows, start=2)]
-    rows = _only(rows, words.where, source)
-    rows, form = _long(rows)
+    rows, source, form = table.rows(given, words)
     _check_columns(rows[0], source)
     for name in ONE_VALUE:
         values = {str(row.get(name, "")) for row in rows}
@@ -85,32 +70,20 @@ def read(given: Any, words: EffectWords) -> Scores:
                 f"choose with --where {name}={min(values)}."
             )
     notes = []
-    if narrow := [row for row in rows if "level" not in row and _arm(row) == "narrow"]:
+    if narrow := [row for row in rows if _blank(row, "level") and _arm(row) == "narrow"]:
         rows = [row for row in rows if row not in narrow]
         notes.append(f"{plural(len(narrow), 'run')} on a narrow set left out: a split's slope is the diverse set against random ones")
     places = [_Place(source, row[LINE]) for row in rows]
     levels = [_level(row, place) for row, place in zip(rows, places, strict=True)]
-    unit = words.level_unit
-    if "level" not in rows[0]:
-        unit = "fraction"
-    elif unit == "auto":
-        unit = "fraction" if max(levels) <= 1 else "percent"
-    top = 1.0 if unit == "fraction" else 100.0
-    for level, place in zip(levels, places, strict=True):
+    named = [level for row, level in zip(rows, levels, strict=True) if not _blank(row, "level")]
+    unit = words.level_unit if words.level_unit != "auto" else "percent" if max(named, default=0.0) > 1 else "fraction"
+    tops = [1.0 if _blank(row, "level") or unit == "fraction" else 100.0 for row in rows]
+    for level, top, place in zip(levels, tops, places, strict=True):
         if not 0 <= level <= top:
             raise place.wrong("level", f"{level:g}", f"levels are read as {unit} here; write numbers from 0 to {top:g}")
-    runs = tuple(_run(row, level / top, place) for row, level, place in zip(rows, levels, places, strict=True))
+    runs = tuple(_run(row, level / top, place) for row, level, top, place in zip(rows, levels, tops, places, strict=True))
     _nothing_twice(runs, source, "seed" in rows[0])
-    return Scores(runs, source, unit, form, tuple(notes))
-
-
-def words_of(words: EffectWords) -> dict[str, str]:
-    """The file's name of a column -> ours."""
-    known = {*OWN, *WINS}
-    for name in words.columns:
-        if name not in known:
-            raise unknown("column of scores", name, known)
-    return {theirs: ours for ours, theirs in words.columns.items()}
+    return Scores(runs, source, unit, form, tuple(notes), table.proxy(given))
 
 
 @dataclass(frozen=True)
@@ -135,84 +108,30 @@ class _Place:
         return number
 
 
-def _rows(given: Any) -> tuple[list[dict[str, Any]], str]:
-    if isinstance(given, (str, Path)):
-        return _file(Path(given)), str(given)
-    if isinstance(given, Sequence):
-        return [dict(row) for row in given], "the scores"
-    try:
-        return (given if isinstance(given, pa.Table) else pa.table(given)).to_pylist(), "the scores"
-    except (TypeError, ValueError, pa.ArrowException):
-        raise InputError(f"scores are a {type(given).__name__}; give a CSV file, a table or a list of mappings.") from None
-
-
-def _file(path: Path) -> list[dict[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"there are no scores at {path}; name a CSV file with a row for each run.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the scores at {path} cannot be read ({error}); name a CSV file in UTF-8.") from None
-    header = text.partition("\n")[0]
-    between = max(",\t;", key=header.count)
-    rows: list[dict[str, Any]] = []
-    for number, row in enumerate(csv.DictReader(io.StringIO(text), delimiter=between, strict=True), start=2):
-        if None in row or None in row.values():
-            raise InputError(f"{path}, row {number}: it has another number of cells than the header; mend the row.")
-        rows.append({str(name).strip(): value for name, value in row.items()})
-    return rows
-
-
-def _only(rows: list[dict[str, Any]], where: Mapping[str, Any], source: str) -> list[dict[str, Any]]:
-    for name, value in where.items():
-        if name not in rows[0]:
-            raise unknown(f"column of {source}", name, rows[0].keys() - {LINE})
-        kept = [row for row in rows if str(row[name]) == str(value)]
-        if not kept:
-            raise InputError(
-                f"no row of {source} has {name} = '{value}'; there are: {', '.join(sorted({str(row[name]) for row in rows})[:8])}."
-            )
-        rows = kept
-    return rows
-
-
-def _long(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
-    """Rows with one score each."""
-    names = list(rows[0])
-    across = [name for name in names if LEVEL.fullmatch(name)]
-    if across and "level" not in names:
-        return list(_turned(rows, across, lambda name: {"level": LEVEL.fullmatch(name)[1]})), "levels across"  # type: ignore[index]
-    across = [name for name in names if STRATEGY.fullmatch(name)]
-    if across and not {"side", "layer", "strategy"} & set(names):
-        return list(_turned(rows, across, lambda name: {"strategy": name})), "strategies across"
-    return rows, "long"
-
-
-def _turned(rows: Iterable[Row], across: Sequence[str], says: Any) -> Iterable[dict[str, Any]]:
-    for row in rows:
-        kept = {name: value for name, value in row.items() if name not in across}
-        yield from ({**kept, **says(name), "score": row[name]} for name in across if str(row[name] or "").strip())
-
-
 def _check_columns(row: Row, source: str) -> None:
     missing = [name for name in ("size",) if name not in row]
     missing += [] if "strategy" in row else [name for name in ("side", "layer") if name not in row]
-    missing += [] if {"level", "arm"} & set(row) else ["level"]
+    missing += [] if {"level", "arm", "set"} & set(row) else ["level"]
     missing += [] if "score" in row or {"wins", "losses"} <= set(row) else ["score"]
     if missing:
         there = ", ".join(name for name in row if name != LINE)
         raise InputError(f"{source} has no column {', '.join(missing)}; it has {there}. Name yours with --column {missing[0]}=NAME.")
 
 
+def _blank(row: Row, column: str) -> bool:
+    return row.get(column) is None or not str(row[column]).strip()
+
+
 def _arm(row: Row) -> str:
-    return re.sub(r"[-_ ]?\d*$", "", str(row["arm"]).strip().lower())
+    """random for random-2: where no level is written, the name of the set may be that of a split's arm."""
+    return re.sub(r"[-_ ]?\d*$", "", str(row.get("set" if _blank(row, "arm") else "arm") or "").strip().lower())
 
 
 def _level(row: Row, place: _Place) -> float:
-    if "level" in row:
+    if not _blank(row, "level"):
         return place.number_of({"level": str(row["level"]).strip().removesuffix("%")}, "level")
     if _arm(row) not in ARMS:
-        raise place.wrong("arm", f"'{row['arm']}'", "write diverse, random-1, random-2 ... or narrow, or give a column level")
+        raise place.wrong("level", "blank", "write a number, or diverse, random-1, random-2 ... or narrow in a column arm")
     return ARMS[_arm(row)]
 
 
@@ -244,7 +163,7 @@ def _nothing_twice(runs: Sequence[Run], source: str, seeds: bool) -> None:
     seen: dict[tuple[Any, ...], int] = {}
     for run in runs:
         number = run.other[LINE]
-        key = (run.strategy, run.level, run.size, run.seed, str(run.other.get("arm", "")))
+        key = (run.strategy, run.level, run.size, run.seed, *(str(run.other.get(name, "")) for name in ("arm", "set", "step", "draw")))
         if seeds and key in seen:
             raise InputError(
                 f"{source}, rows {seen[key]} and {number}: both are {run.strategy} at level {100 * run.level:g} %, size {run.size:,}, seed "

@@ -36,7 +36,7 @@ def _form(able: Mapping[str, Any]) -> str:
     """As many digits as the narrowest interval makes sense of."""
     slopes = [_slope(both) for one in able.values() for both in one["sizes"].values()]
     width = min(slope["high"] - slope["low"] for slope in slopes)
-    return f"+.{min(8, max(2, 2 - math.floor(math.log10(width)))) if width > 0 else 2}f"
+    return f"+.{min(8, max(2, 1 - math.floor(math.log10(width)))) if width > 0 else 2}f"
 
 
 def _slopes(able: Mapping[str, Any], rope: float) -> Chart:
@@ -117,7 +117,7 @@ def _next(found: Mapping[str, Any]) -> Table:
         runs = "; ".join(f"{run['strategy']} at {100 * run['level']:.0f} %, {run['size']:,} rows" for run in one["runs"])
         rows.append([runs, one["error_before"], one["error_after"]])
     caption = "What to run next: what would narrow most what decides between the first two strategies (its standard error, in points)"
-    return Table(caption, [Column("runs to add"), Column("error now", ".3g"), Column("error then", ".3g")], rows)
+    return Table(caption, [Column("runs to add"), Column("error now", "#.3g"), Column("error then", "#.3g")], rows)
 
 
 def _claims(claims: Sequence[Mapping[str, Any]]) -> list[Block]:
@@ -163,10 +163,12 @@ def _points(name: str, one: Mapping[str, Any], found: Mapping[str, Any]) -> Char
 
 def _interaction(able: Mapping[str, Any], rope: float) -> Chart:
     data = []
+    places = sorted(int(size) for one in able.values() for size in one["sizes"])
     for number, (name, one) in enumerate(able.items()):
         sizes = sorted(one["sizes"], key=int)
         slopes = [_slope(one["sizes"][size]) for size in sizes]
-        line = charts.line(name, [int(size) for size in sizes], [slope["median"] for slope in slopes], number, marks=True)
+        aside = 0.01 * (places[-1] - places[0]) * (number - (len(able) - 1) / 2)  # so that intervals stand beside each other
+        line = charts.line(name, [int(size) + aside for size in sizes], [slope["median"] for slope in slopes], number, marks=True)
         errors = {
             "type": "data",
             "symmetric": False,
@@ -190,13 +192,20 @@ def _interaction(able: Mapping[str, Any], rope: float) -> Chart:
 
 
 def _checks(able: Mapping[str, Any]) -> Table:
-    columns = [Column("strategy"), Column("runs", ".0f"), Column("noise (sd)", ".3g"), Column("from", ".3g"), Column("to", ".3g")]
-    columns += [Column("straight or bent"), Column("best level"), Column("largest residual", ".2f"), Column("neighbours alike", ".2f")]
+    columns = [Column("strategy"), Column("runs", ".0f"), Column("noise (sd)", "#.3g"), Column("from", "#.3g"), Column("to", "#.3g")]
+    columns += [
+        Column("straight or bent"),
+        Column("best level by size"),
+        Column("largest residual", ".2f"),
+        Column("neighbours alike", ".2f"),
+    ]
     columns += [Column("noise by size", ".2f"), Column("left out, in 95 %")]
     rows: list[list[Cell]] = []
     for name, one in able.items():
         noise, check = one["residual_sd"], one["predictive_check"]
-        best = ", ".join(f"{100 * level:.0f} % at {int(size):,}" for size, level in one["curvature"]["best_level"].items())
+        best = (
+            ", ".join(f"{100 * level:.0f}" for _, level in sorted(one["curvature"]["best_level"].items(), key=lambda at: int(at[0]))) + " %"
+        )
         inside = f"{check['inside']} of {check['of']}" if "inside" in check else None
         row: list[Cell] = [name, one["n"], noise["median"], noise["low"], noise["high"], one["curvature"]["word"], best]
         rows.append([*row, check.get("largest"), check.get("runs in a row"), check.get("sizes"), inside])
