@@ -36,6 +36,11 @@ class Watched:
     sd: float | None = None
     error: float | None = None  # of a figure: what one unit of the statistic is, sd sqrt(1 + 1 / R)
 
+    @property
+    def beyond(self) -> float:
+        """How many times the limit the statistic is."""
+        return abs(self.statistic) / self.limit if self.statistic is not None and self.limit else 0.0
+
 
 @dataclass(frozen=True)
 class Counts:

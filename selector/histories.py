@@ -16,6 +16,7 @@ from selector.errors import InputError, OutputError, RecipeError, plural
 from selector.monitor_recipe import MonitorRecipe
 from selector.recipe import PoolRecipe, Strict
 
+ORDER = (DIVERSITY, PLAIN, SHARES)
 OURS = b'<meta name="generator" content="diversity-selector">'
 RULE = (
     "A batch is held against random sets of its size, drawn from its own rows and those of its base together: where nothing has changed it "
@@ -165,10 +166,10 @@ def figure(value: float, digits: int = 3) -> str:
 
 
 def drifts(history: History) -> list[Drift]:
-    """What was outside, what lasts first, then by its first batch."""
+    """What was outside: what lasts first, then by first batch, layers before anything else, and what is farthest beyond its limit first."""
     place = {batch.label: number for number, batch in enumerate(history.batches)}
     found = list(_runs(history))
-    return sorted(found, key=lambda one: (not one.lasting, place[one.since]))
+    return sorted(found, key=lambda one: (not one.lasting, place[one.since], ORDER.index(one.kind), -one.first.beyond))
 
 
 def _runs(history: History) -> Iterator[Drift]:
