@@ -28,14 +28,15 @@ def cache(tmp_path_factory):
 
 @pytest.fixture
 def place(tmp_path, monkeypatch, cache):
-    """A folder with the recipes and the files that the examples name: mine.jsonl is a part of the demo pool."""
+    """A folder with the recipes and the files that the examples name: mine.jsonl and the weeks are parts of the demo pool."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SELECTOR_CACHE", str(cache))
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))
     copytree(ROOT / "recipes", tmp_path / "recipes")
     demo = selector.Pool.read("demo").table
     pq.write_table(demo, tmp_path / "pool.parquet")
-    demo.slice(0, 200).to_pandas().to_json(tmp_path / "mine.jsonl", orient="records", lines=True)
+    for name, start in (("mine", 0), ("week-01", 200), ("week-02", 400)):
+        demo.slice(start, 200).to_pandas().to_json(tmp_path / f"{name}.jsonl", orient="records", lines=True)
     return tmp_path
 
 
