@@ -1,9 +1,11 @@
-"""The incremental Cholesky factor in compiled code: entries of the kernel, forward substitution, and lines that lie one after another."""
+"""The incremental Cholesky factor in compiled code: entries of the kernel and forward substitution."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
+
+from selector.kernels.lines import pick_line, read, write
 
 FAST = {"reassoc", "contract"}
 
@@ -117,21 +119,20 @@ def sparse_entries(rows, indptr, columns, values, picks, norms, scale, width, qu
 
 
 @njit(cache=True, nogil=True)
-def substitute(rows, picks, pivots, seen, start, lines, residual, work):  # type: ignore[no-untyped-def]
+def substitute(rows, picks, pivots, seen, first_pages, following, numbers, residual, work):  # type: ignore[no-untyped-def]
     """Turns the entries in `work` (m, k) into the rows' lines of the factor (Chen et al. 2018, eq. 8); a pivot of 0 spans nothing.
 
-    `rows` (m,) are in order of `seen`. Four rows and four picks at a time, from multiples of four on: no sum of a row hangs on what is
-    asked with it, or on what it had seen.
+    Lines lie as in kernels.lines. `rows` (m,) are in order of `seen`. Four rows and four picks at a time, from multiples of four on: no
+    sum of a row hangs on what is asked with it, or on what it had seen.
     """
     sums, last = np.empty((4, 4)), picks.size - 1
     for line in range(rows.size):
         row = rows[line]
-        for place in range(seen[row]):
-            work[line, place] = lines[start[row] + place]
+        read(first_pages[row], following, numbers, work[line, : seen[row]])
     for block in range(seen[rows[0]] // 4 * 4, picks.size, 4):
-        a, b = start[picks[block]], start[picks[min(block + 1, last)]]
-        c, d = start[picks[min(block + 2, last)]], start[picks[min(block + 3, last)]]
-        w, x, y, z = lines[a : a + block], lines[b : b + block], lines[c : c + block], lines[d : d + block]
+        a, b = pick_line(block, numbers), pick_line(min(block + 1, last), numbers)
+        c, d = pick_line(min(block + 2, last), numbers), pick_line(min(block + 3, last), numbers)
+        w, x, y, z = numbers[a : a + block], numbers[b : b + block], numbers[c : c + block], numbers[d : d + block]
         for first in range(0, rows.size, 4):
             if seen[rows[first]] >= block + 4:
                 break
@@ -141,38 +142,13 @@ def substitute(rows, picks, pivots, seen, start, lines, residual, work):  # type
             for line in range(first, most + 1):
                 row = rows[line]
                 for place in range(max(block, seen[row]), min(block + 4, picks.size)):
-                    total, theirs = sums[line - first, place - block], start[picks[place]]
+                    total, theirs = sums[line - first, place - block], pick_line(place, numbers)
                     for before in range(block, place):
-                        total += work[line, before] * lines[theirs + before]
+                        total += work[line, before] * numbers[theirs + before]
                     value = 0.0 if pivots[place] == 0.0 else (work[line, place] - total) / pivots[place]
                     work[line, place] = value
                     residual[row] -= value * value
     for line in range(rows.size):
         row = rows[line]
-        for place in range(seen[row], picks.size):
-            lines[start[row] + place] = work[line, place]
+        write(first_pages[row], following, numbers, work[line], seen[row])
         residual[row], seen[row] = max(residual[row], 0.0), picks.size
-
-
-@njit(cache=True)
-def make_room(rows, need, top, start, room, seen, lines):  # type: ignore[no-untyped-def]
-    """Moves every row whose line has no room for `need` numbers behind `top`; returns the new top. The caller knows that it fits."""
-    for row in rows:
-        if room[row] < need:
-            for place in range(seen[row]):
-                lines[top + place] = lines[start[row] + place]
-            start[row], room[row] = top, need
-            top += need
-    return top
-
-
-@njit(cache=True)
-def close_gaps(order, start, room, seen, lines):  # type: ignore[no-untyped-def]
-    """Slides the lines of the rows in `order` (ascending starts) together, without spare room; returns the new top."""
-    top = 0
-    for row in order:
-        for place in range(seen[row]):
-            lines[top + place] = lines[start[row] + place]
-        start[row], room[row] = top, seen[row]
-        top += seen[row]
-    return top

@@ -8,17 +8,19 @@ from selector.core import Gains, Ground, Rows, Similarity
 from selector.errors import MemoryForecast, plural, size
 from selector.features import SparseVectors, Vectors
 from selector.kernels import cholesky
+from selector.kernels.lines import PAGE, Lines, line_pages
 from selector.kernels.team import Team
 
 PART = 1 << 21  # multiply-adds that one thread takes at a time
-MOST_ROWS = 64  # and rows: their lines stay near the processor from one pick to the next
+MOST_ROWS, MOST_NUMBERS = 64, 1 << 16  # and rows, and numbers of their lines: they stay near the processor from one pick to the next
 AT_WORK = 16  # lines that have to fit beside those of the picks
 SPANS_NOTHING = 1e-12  # of the diagonal: a residual below it is the rounding of 0
 
 
 def factor_bytes(picks: int) -> int:
     """What the factor cannot do without: the lines of the picks, and of a few candidates at work."""
-    return 8 * (picks * (picks + 1) // 2 + AT_WORK * (picks + 8))
+    numbers = picks * (picks + 1) // 2 + AT_WORK * PAGE * line_pages(picks + 8)
+    return 8 * numbers + 4 * line_pages(numbers) + 8
 
 
 def forecast(picks: int, memory: int) -> None:
@@ -51,8 +53,8 @@ class Factor:
         own = np.ones(count) if width > 0 else scale * self.norms
         self.diagonal = quality**2 * own + float(ridged)  # (n,)
         self.residual = self.diagonal.copy()  # (n,) squared pivot of each row after the picks that its line has seen
-        self.seen, self.start, self.room = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.int64)  # (n,) lines
-        self.lines, self.top = np.zeros(1024), 0
+        self.seen = np.zeros(count, np.int64)  # (n,) how many picks
+        self.lines = Lines(count, self.memory)
         self.picks, self.pivots = np.empty(0, np.int64), np.empty(0)  # (k,)
         self.picked = np.empty(
             (0, vectors.dimensions if isinstance(vectors, Vectors) else 0)
@@ -76,6 +78,8 @@ class Factor:
         rows, place = np.array([row]), len(self.picks)
         forecast(place + 1, self.memory)
         self._bring_up(rows)
+        self._make_room(rows, 0, 1)
+        self.lines.keep(row)
         gain = float(self._logs(rows)[0])
         self.value += gain
         self.picks = np.append(self.picks, row)
@@ -85,30 +89,32 @@ class Factor:
             if place == len(self.picked):
                 self.picked = np.concatenate([self.picked, np.empty((max(64, place), self.picked.shape[1]))])
             self.picked[place] = self.vectors.data[row]
+        self._start_over(rows)
 
     def _logs(self, rows: Rows) -> Gains:
         alive = self.residual[rows] > SPANS_NOTHING * self.diagonal[rows]
         return np.where(alive, np.log(np.where(alive, self.residual[rows], 1.0)), -np.inf)
 
     def _at_once(self) -> int:
-        """How many lines may be at work together: each as it was and as it becomes, beside those of the picks."""
+        """How many lines may be at work together: half of what there is beside those of the picks."""
         picks = len(self.picks)
-        return max(AT_WORK // 2, min(8192, (self.memory - 4 * picks * (picks + 1)) // (3 * 8 * (picks + 8))))
+        return max(AT_WORK // 2, min(8192, (self.memory - 4 * picks * (picks + 1)) // (2 * 8 * (picks + PAGE))))
 
     def _bring_up(self, rows: Rows) -> None:
-        """All picks into the lines of these rows. A pick's own line ends before its own pivot: it stays as it was when it was chosen."""
-        picks = self.picks
-        rows = rows[self.seen[rows] < len(picks)]
+        """All picks into the lines of these rows."""
+        picks = len(self.picks)
+        rows = rows[self.seen[rows] < picks]
         if not len(rows):
             return
-        self._reserve(rows, len(picks))
+        self._make_room(rows, int((line_pages(picks) - self.lines.pages[rows]).sum()), 0)
+        self.lines.extend(rows, picks)
         rows = rows[np.argsort(self.seen[rows], kind="stable")]
-        work = int((len(picks) - self.seen[rows]).sum()) * (len(picks) + self.steps)
-        at_once = min(MOST_ROWS, max(8, PART * len(rows) // work // 4 * 4))
+        work = int((picks - self.seen[rows]).sum()) * (picks + self.steps)
+        at_once = max(8, min(MOST_ROWS, MOST_NUMBERS // picks, PART * len(rows) // work) // 4 * 4)
         self.team.share(self._extend, [rows[first : first + at_once] for first in range(0, len(rows), at_once)])
 
     def _extend(self, rows: Rows) -> None:
-        work = np.empty((len(rows), len(self.picks)))
+        work, lines = np.empty((len(rows), len(self.picks))), self.lines
         rest = (self.picks, self.norms, self.scale, self.width, self.quality, self.seen, work)
         if isinstance(self.vectors, Vectors):
             cholesky.dense_entries(rows, self.vectors.data, self.picked, *rest)
@@ -116,51 +122,33 @@ class Factor:
             assert isinstance(self.vectors, SparseVectors)
             csr = self.vectors.data
             cholesky.sparse_entries(rows, csr.indptr, csr.indices, csr.data, *rest)
-        cholesky.substitute(rows, self.picks, self.pivots, self.seen, self.start, self.lines, self.residual, work)
+        cholesky.substitute(rows, self.picks, self.pivots, self.seen, lines.first, lines.following, lines.numbers, self.residual, work)
 
-    def _reserve(self, rows: Rows, need: int) -> None:
-        """Room for `need` numbers in the line of each of these rows, and of the lines that are there."""
-        short, wanted = rows[self.room[rows] < need], need + need // 2 + 8
-        if self.top + wanted * len(short) > len(self.lines):
-            live = int(self.seen[self.room > 0].sum())
-            if 2 * (live + wanted * len(rows)) <= len(self.lines):
-                short = rows
-                self._close_gaps()
-            elif not self._grow(self.top + wanted * len(short)):
-                short, wanted = rows, need
-                self._forget(rows, need * len(rows))
-        self.top = cholesky.make_room(short, wanted, self.top, self.start, self.room, self.seen, self.lines)
+    def _start_over(self, rows: Rows) -> None:
+        """The lines of these rows are gone."""
+        self.seen[rows], self.residual[rows] = 0, self.diagonal[rows]
 
-    def _grow(self, total: int) -> bool:
-        """Whether the lines may be so long; longer than asked where the memory allows it."""
-        most = self.memory // 8
-        if total > most:
-            return False
-        self.lines.resize(min(most, max(total, len(self.lines) + len(self.lines) // 2)), refcheck=False)
-        return True
+    def _make_room(self, working: Rows, pages: int, picks: int) -> None:
+        """Room for so many more pages and picks: where there is none, half of the lines that nobody works on are forgotten.
 
-    def _forget(self, working: Rows, wanted: int) -> None:
-        """Forgets the lines least likely to be asked for again until half of what is not the picks' is free, and closes all gaps."""
-        there = self.room > 0
-        spared = np.zeros(len(there), bool)
-        spared[self.picks], spared[working] = True, True
-        bound = self.memory // 8 - wanted - int(self.seen[spared].sum())
-        others = np.flatnonzero(there & ~spared)
-        others = others[np.argsort(-self.residual[others] / self.diagonal[others], kind="stable")]
-        kept = np.searchsorted(np.cumsum(self.seen[others]), bound // 2, side="right") if bound > 0 else 0
-        lost = others[kept:]
-        self.seen[lost], self.room[lost], self.residual[lost] = 0, 0, self.diagonal[lost]
-        self._close_gaps()
-        if self.top + wanted > len(self.lines) and not self._grow(self.top + wanted):
+        Those with the smallest residuals go first, since they are least likely to be asked for again.
+        """
+        lines = self.lines
+        if lines.fit(pages, picks):
+            return
+        others = lines.pages > 0
+        others[working] = False
+        held = np.flatnonzero(others)
+        held = held[np.argsort(-self.residual[held] / self.diagonal[held], kind="stable")]
+        bound = lines.most(lines.picks + picks) - pages - int(lines.pages[working].sum())
+        lost = held[np.searchsorted(np.cumsum(lines.pages[held]), max(0, bound) // 2, side="right") :]
+        lines.release(lost)
+        self._start_over(lost)
+        if not lines.fit(pages, picks):
             raise MemoryForecast(
-                f"dpp with this kernel was asked for {plural(len(working), 'line')} of its factor at once, {size(8 * (self.top + wanted))} "
-                f"with what it holds, but the memory option leaves it {size(self.memory)}; raise --memory, or lower the budget."
+                f"dpp with this kernel was asked for {plural(len(working), 'line')} of its factor at once, {size(8 * PAGE * pages)} more "
+                f"than it holds, but the memory option leaves it {size(self.memory)}; raise --memory, or lower the budget."
             )
-
-    def _close_gaps(self) -> None:
-        order = np.flatnonzero(self.room > 0)
-        order = order[np.argsort(self.start[order], kind="stable")]
-        self.top = int(cholesky.close_gaps(order, self.start, self.room, self.seen, self.lines))
 
 
 def squared_norms(vectors: Similarity) -> Gains:
