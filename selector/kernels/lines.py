@@ -133,7 +133,7 @@ def _vacate(rows, most, top, first, last, following, numbers):  # type: ignore[n
     for page in range(most - 1, -1, -1):
         if not used[page]:
             following[page] = free
-            free = page
+            free = np.int64(page)
             count += 1
     for row in rows:
         page, before = first[row], np.int64(-1)
