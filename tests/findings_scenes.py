@@ -20,7 +20,7 @@ HOSTILE = "<script>alert(1)</script>\u202e\x07</p>\"'&{{x}}"
 
 
 def rows(count=240, seed=0, secret=False, hostile=False):
-    """A table: topic k of 6 has its own vectors; tags and tokens get rarer along the words; the last source has words of its own."""
+    """A table: six topics have their vectors, the source `made` a seventh with a word of its own; words get rarer along the list."""
     rng = np.random.default_rng(seed)
     weight = 1 / np.arange(1, len(WORDS) + 1)
     table = []
@@ -36,8 +36,8 @@ def rows(count=240, seed=0, secret=False, hostile=False):
         if hostile:
             told, tags, source = f"{HOSTILE} {told}", [f"{HOSTILE} {tag}" for tag in tags], f"{HOSTILE} {source}"
             told += "x" * (100_000 if number == 0 else 0)
-        centre = np.eye(6)[number % 6]
-        vector = (centre + 0.1 * rng.standard_normal(6)).tolist()
+        centre = np.eye(7)[6 if "robotics" in words else number % 6]
+        vector = (centre + 0.1 * rng.standard_normal(7)).tolist()
         table.append({"instruction": told, "response": " ".join([told, *words[2:]]), "tags": tags, "source": source, "vector": vector})
     return table
 
@@ -48,7 +48,7 @@ def scene(table, folder, subsets=None, *, show=OPEN, synthetic=("made",), source
     words = {
         "datasets": ["x"],
         "layers": {
-            "macro": {"encoder": "column:vector", "clusters": "kmeans:6"},
+            "macro": {"encoder": "column:vector", "clusters": "kmeans:7"},
             "meso": {"tagger": "column:tags", "min_count": 1, "merge": 0},
             "micro": {"band": "auto"},
         },

@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist, jensenshannon
 
 from selector.errors import MemoryForecast
 from selector.findings import chance, copies, divergence, provenance, redundancy, tags, tokens
-from selector.findings.scene import NO_EXAMPLES, REDACT
+from selector.findings.scene import LONGEST_NAME, NO_EXAMPLES, REDACT, shown
 from selector.hygiene import Hygiene, normal_pair
 from selector.report.blocks import Chart, Examples, Table
 from selector.report.page import page
@@ -183,10 +183,10 @@ def test_what_synthetic_rows_add(seen):
             assert said["new"] == new.sum()
             assert said["only_real"] == (dense[~made].any(axis=0) & ~dense[made].any(axis=0)).sum()
             assert said["rows_adding"] == dense[made][:, new].any(axis=1).sum()
-            assert {one["name"] for one in said["shown"]} <= {types.names[t] for t in np.flatnonzero(new)}
+            assert {one["name"] for one in said["shown"]} <= {shown(types.names[t], LONGEST_NAME) for t in np.flatnonzero(new)}
             assert said["sources"][0]["rows_adding"] == said["rows_adding"]
-    shown = {one["name"] for one in found["sides"]["response"]["layers"]["meso"]["shown"]}
-    assert "robotics" in shown
+    told = {one["name"] for one in found["sides"]["response"]["layers"]["meso"]["shown"]}
+    assert "robotics" in told
 
 
 def test_nearest_real_rows_are_those_of_all_pairs(seen):
@@ -291,6 +291,10 @@ def test_redacted_findings_hold_no_word_of_the_rows(show, tmp_path):
         assert "tag 0" in said
         for word in ("river", "robotics", "made", "forum", "number"):
             assert f'"{word}' not in said
+    if show == NO_EXAMPLES:
+        texts = [text for facet in one.facets.values() for text in facet.texts()]
+        assert not [text for text in texts if text[:24] in said]
+    assert found["provenance"]["synthetic"]["sides"]["response"]["layers"]["macro"]["shown"]
     assert bool(found["redundancy"]["examples"]) == (show == "open")
 
 

@@ -13,7 +13,7 @@ from selector.features import Vectors
 from selector.findings import divergence
 from selector.findings.by_source import BySource, by_source
 from selector.findings.chance import carriers, short
-from selector.findings.scene import Scene
+from selector.findings.scene import OPEN, Scene
 
 LAYERS = ("macro", "meso", "micro")
 KINDS = {"macro": "cluster", "meso": "tag", "micro": "token"}
@@ -103,13 +103,19 @@ def _added(scene: Scene, types: Types, kind: str, sources: BySource, synthetic: 
         "new": int(new.sum()),
         "only_real": int(((own == 0) & (theirs > 0)).sum()),
         "rows_adding": int(adds.sum()),
-        "shown": [{"name": scene.name(kind, t, types.names[t]), "rows": int(own[t])} for t in ranked.tolist()],
+        "shown": [{"name": _name(scene, kind, t, types.names[t]), "rows": int(own[t])} for t in ranked.tolist()],
         "sources": [
             {"name": sources.names[number], "rows": int(rows[number]), "types": end - start,
              "new": int(new[by_source.indices[start:end]].sum()), "rows_adding": int(adding[number])}
             for number, (start, end) in enumerate(_rows(by_source)) if rows[number]
         ],
     }  # fmt: skip
+
+
+def _name(scene: Scene, kind: str, number: int, name: str) -> str:
+    if kind == "cluster" and scene.show != OPEN:  # its name quotes a row
+        return f"cluster {number}"
+    return scene.name(kind, number, name)
 
 
 def _nearest(scene: Scene, facet: Facet, vectors: Similarity, sources: BySource, synthetic: Rows, real: Rows) -> dict[str, Any] | None:

@@ -46,17 +46,19 @@ def _lead(found: Mapping[str, Any]) -> str:
     if made is not None:
         told.append(f"{percent(made['rows'] / (made['rows'] + made['real']))} of the rows are synthetic.")
         for side, said in made["sides"].items():
-            new = listed([f"{one['new']:,} {NAMED[layer]}" for layer, one in said["layers"].items()])
+            new = listed([counted(one["new"], NAMED[layer][:-1]) for layer, one in said["layers"].items()])
             told.append(f"On {side}s they add {new} that no real row has.")
         places = [
-            (one["distance"]["value"], f"{side}/{layer}")
+            (one["distance"]["value"] - one["distance"]["chance"]["mean"], f"{side}/{layer}", one["distance"])
             for side, said in made["sides"].items()
             for layer, one in said["layers"].items()
             if one["distance"] is not None and one["distance"]["p"] <= 0.01
         ]
         if places:
+            _, place, most = max(places, key=lambda one: one[0])
             told.append(
-                f"They are farthest from the real rows at {max(places)[1]}: Jensen-Shannon distance {max(places)[0]:.2f} of at most 1."
+                f"They are farthest from the real rows at {place}: Jensen-Shannon distance {most['value']:.2f} of at most 1, "
+                f"{most['chance']['mean']:.2f} by chance."
             )
     return " ".join(told)
 

@@ -61,8 +61,8 @@ def _curve(side: str, said: Mapping[str, Any]) -> Chart:
         if some:
             data.append(charts.line(words, [rank for rank, _ in some], [count for _, count in some], number))
     ranks = [1, curve[-1][0]]
-    for name, count in (("highest of the band", said["high"]), ("lowest of the band", said["low"])):
-        data.append({**charts.line(f"{name}: {count:,}", ranks, [count, count], 2, colour=charts.RANDOM)})
+    for number, (name, count) in enumerate((("highest of the band", said["high"]), ("lowest of the band", said["low"])), start=2):
+        data.append({**charts.line(f"{name}: {count:,}", ranks, [count, count], number, colour=charts.RANDOM)})
     figure = charts.figure(data, "rank of the token", "occurrences", xaxis={"type": "log", "dtick": 1}, yaxis={"type": "log", "dtick": 1})
     told = [
         f"{one['tokens']:,} tokens of the {one['band']} band make up {percent(one['share'])} of all occurrences" for one in said["bands"]
