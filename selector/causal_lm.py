@@ -82,7 +82,7 @@ def _embedded(transformers: Any, kind: Any) -> tuple[Any, Any]:
     where = next(Path(spec.origin).parent.rglob(GGUF)).parent
     model = transformers.AutoModelForCausalLM.from_pretrained(str(where), gguf_file=GGUF, dtype=kind)
     # The weights are plain numbers by now, but what came from GGUF refuses to be saved for as long as it says so.
-    model.hf_quantizer = None
+    model.hf_quantizer, model.is_quantized = None, False
     del model.config.quantization_config
     return model, transformers.AutoTokenizer.from_pretrained(str(where), gguf_file=GGUF)
 

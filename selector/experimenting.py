@@ -38,7 +38,7 @@ def run(recipe: ExperimentRecipe, output: str | Path, options: Options | None = 
     options, words, folder, began = options or Options(), recipe.experiment, Path(output), time.monotonic()
     sets = [one for source in words.sets for one in training_sets.read(source)]
     planned = [(one, seed) for one in sets for seed in words.seeds or [one.draw]]
-    runs = [_trial(one, seed, recipe, folder, options) for one, seed in planned]
+    runs = [trial(one, seed, recipe, folder, options) for one, seed in planned]
     if len({one.name for one in runs}) < len(runs):
         raise RecipeError("two of the experiment's runs have one name: a folder or a seed is named twice; name each once.")
     _open(recipe, folder, options.overwrite, resume)
@@ -80,13 +80,6 @@ def run(recipe: ExperimentRecipe, output: str | Path, options: Options | None = 
     json_file(folder / "manifest.json", manifest)
 
 
-def plan(recipe: ExperimentRecipe) -> list[tuple[str, str, str]]:
-    """Name, train command and score command of each run, for sets that are written already. Raises InputError."""
-    sets = [one for source in recipe.experiment.sets for one in training_sets.read(source)]
-    runs = [_trial(one, seed, recipe, Path("OUT"), Options()) for one in sets for seed in recipe.experiment.seeds or [one.draw]]
-    return [(one.name, one.commands.get("train", ""), one.commands["score"]) for one in runs]
-
-
 def _open(recipe: ExperimentRecipe, folder: Path, overwrite: bool, resume: bool) -> None:
     """Makes the folder, or goes on with it. Raises OutputError."""
     mark = folder / "experiment.json"
@@ -104,7 +97,8 @@ def _open(recipe: ExperimentRecipe, folder: Path, overwrite: bool, resume: bool)
     json_file(mark, {"recipe": recipes.write(recipe), "versions": manifests.versions()})
 
 
-def _trial(one: TrainingSet, seed: int, recipe: ExperimentRecipe, folder: Path, options: Options) -> Trial:
+def trial(one: TrainingSet, seed: int, recipe: ExperimentRecipe, folder: Path, options: Options) -> Trial:
+    """The run on one set by one seed, everything filled in."""
     words = recipe.experiment
     name = f"{one.step}/{one.name}/seed-{seed}"
     place = (folder / "runs" / name).resolve()

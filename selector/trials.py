@@ -100,12 +100,6 @@ def told(trial: Trial) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and found.get("words") == trial.words else None
 
 
-def finished(trial: Trial) -> dict[str, Any] | None:
-    """What a finished run found; None where it is not finished."""
-    found = told(trial)
-    return found["result"] if found is not None and found["state"] == "finished" else None
-
-
 def run(trials: Sequence[Trial], jobs: int, done: Callable[[Trial, dict[str, Any]], None]) -> None:
     """Does the runs, `jobs` at a time, in order; calls `done` with what each run's folder says when it has ended, well or not.
 
