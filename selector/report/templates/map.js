@@ -1,6 +1,6 @@
 (function () {
   "use strict";
-  const home = document.getElementById("map"), { draw, later, colour, say, numbers } = window.selectorPage;
+  const home = document.getElementById("map-view"), { draw, later, colour, say, numbers } = window.selectorPage;
   if (!home) return;
   const atlas = numbers().atlas, GRID = 10000, MARKS = ["circle", "square", "diamond", "triangle-up", "cross", "x"];
   const canvas = document.createElement("canvas");
