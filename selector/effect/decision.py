@@ -10,7 +10,7 @@ import numpy as np
 from selector.effect.slopes import Estimate
 from selector.effect.student import Student
 
-GRID = 20_000  # points of the integral over shares of probability
+GRID = 2_000  # points of the integral over shares of probability
 
 
 @dataclass(frozen=True)

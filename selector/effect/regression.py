@@ -63,6 +63,7 @@ def posterior(terms: np.ndarray, scores: np.ndarray, widths: Sequence[float] | N
     mean = np.linalg.solve(r_, q_.T @ targets)
     inverse = np.linalg.solve(r_, np.eye(len(mean)))
     left = float(((targets - rows @ mean) ** 2).sum())
+    left = left if left > 1e-26 * float(targets @ targets) else 0.0  # what rounding leaves of points on a line is no noise
     return Posterior(mean, (left / df) * inverse @ inverse.T, df, left / df)
 
 
