@@ -134,9 +134,9 @@ class Drift:
 
     @property
     def when(self) -> str:
-        """`in week-07`, or `since week-07 (4 batches)`, or `from week-03 to week-05`."""
+        """`in week-07`, or `since week-07`, or `from week-03 to week-05`."""
         if self.lasting and self.batches > 1:
-            return f"since {self.since} ({self.batches} batches)"
+            return f"since {self.since}"
         return f"in {self.since}" if self.batches == 1 else f"from {self.since} to {self.until}"
 
     @property

@@ -149,7 +149,7 @@ def test_a_history_flags_the_seventh_batch_and_names_the_layer(history, written)
     line = next(line for line in out.splitlines() if line.startswith("week-07"))
     assert line.split()[:5] == ["week-07", ".", ".", ".", "THIN"]
     page = (written / "h.html").read_text(encoding="utf-8")
-    assert "response/micro is thin in week-07" in page
+    assert "Outside (ringed): micro thin in week-07" in page
     assert json.loads((written / "h.json").read_bytes())["selector_history"] == 1
 
 
@@ -160,7 +160,7 @@ def test_what_lasts_is_told_with_its_first_batch(history):
     more = [seventh.model_copy(update={"label": f"again-{number}", "fingerprint": str(number)}) for number in (1, 2)]
     lasting = found.model_copy(update={"batches": [*found.batches[: PLANTED + 1], *more]})
     first = histories.drifts(lasting)[0]
-    assert (first.where, first.when, first.batches, first.lasting) == ("response/micro", "since week-07 (3 batches)", 3, True)
+    assert (first.where, first.when, first.batches, first.lasting) == ("response/micro", "since week-07", 3, True)
     assert lasting.lead.startswith("again-2 has drifted: response/micro is thin since week-07")
 
 

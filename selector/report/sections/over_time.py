@@ -28,31 +28,30 @@ def section(found: Found) -> Section:
     elif any(batch["watched"] for batch in batches):
         blocks.append(Prose("Nothing has drifted: every batch is as random sets are.", "good"))
     blocks += [Prose(f"{note}.", "note") for note in found["notes"]]
-    blocks += [chart for side in SIDES if (chart := _places(batches, side))]
-    blocks += _figures(batches)
-    blocks += [_shares(batches, name) for name in found["recipe"]["monitor"]["watch"]]
+    drifts = found["drifts"]
+    blocks += [chart for side in SIDES if (chart := _places(batches, drifts, side))]
+    blocks += _figures(batches, drifts)
+    blocks += [_shares(batches, drifts, name) for name in found["recipe"]["monitor"]["watch"]]
     blocks.append(_table(batches))
     words = found["recipe"]["monitor"]
-    held = f"random sets: {words['references']} a batch, drawn by seed {found['recipe']['seed']}; level {words['level']:g}."
-    blocks.append(Prose(f"{found['rule']} Here: {held}", "note"))
+    held = f"{words['references']} random sets a batch are drawn by seed {found['recipe']['seed']}, and the level is {words['level']:g}."
+    blocks.append(Prose(f"{found['rule']} Here {held}", "note"))
     flagged = [batch["label"] for batch in batches if any(_outside(one) for one in batch["watched"])]
     lead = f"{len(flagged)} of {len(batches)} batches {'lies' if len(flagged) == 1 else 'lie'} outside what chance gives"
     return Section("over-time", "Over time", f"{lead}{': ' if flagged else ''}{', '.join(flagged)}.", blocks)
 
 
-def _places(batches: Sequence[Found], side: str) -> Chart | None:
+def _places(batches: Sequence[Found], drifts: Sequence[Found], side: str) -> Chart | None:
     """t of each layer of one side over batches, between its limits."""
     names = [name for name in _names(batches, DIVERSITY) if name.startswith(f"{side}/")]
     if not names:
         return None
     data = charts.band("as random sets", *_limits(batches, names))
     rows = []
-    out: list[str] = []
     for series, name in enumerate(names):
         told = [_one(batch, name) for batch in batches]
         values = [one["statistic"] if one else None for one in told]
         data += _line(name.partition("/")[2], batches, values, told, series)
-        out += [f"{name} is {one['word']} in {batch['label']}" for batch, one in zip(batches, told, strict=True) if one and _outside(one)]
     for batch in batches:
         own = [_one(batch, name) for name in names]
         rows.append([batch["label"], *(one and one["statistic"] for one in own), next((one["limit"] for one in own if one), None)])
@@ -64,12 +63,12 @@ def _places(batches: Sequence[Found], side: str) -> Chart | None:
     )
     says = (
         "How far the diversity of each batch lies from that of random sets of its size, as t; the band is what random sets reach: below "
-        f"it a batch is thin, above it diverse. {_listed(out)}"
+        f"it a batch is thin, above it diverse. {_listed(drifts, names)}"
     )
     return Chart(f"Diversity of the {side}s", _drawn(data, batches, "t beside random sets"), says, table)
 
 
-def _figures(batches: Sequence[Found]) -> Iterator[Chart]:
+def _figures(batches: Sequence[Found], drifts: Sequence[Found]) -> Iterator[Chart]:
     """Each figure without direction that is drawn. Types are found anew beside each batch, so that of those only t can be compared."""
     for name in _names(batches, PLAIN):
         told = [_one(batch, name) for batch in batches]
@@ -84,14 +83,13 @@ def _figures(batches: Sequence[Found]) -> Iterator[Chart]:
         data += _line(measure, batches, values, told, 0)
         rows = [[batch["label"], value, *(one or (None, None))] for batch, value, one in zip(batches, values, ends, strict=True)]
         head = [Column("batch"), *(Column(title, ",.2f") for title in ("value" if plain else "t", "lowest usual", "highest usual"))]
-        out = [f"{one['word']} in {batch['label']}" for batch, one in zip(batches, told, strict=True) if one and _outside(one)]
         what = "The value of each batch" if plain else "How far the value of each batch lies from that of random sets of its size, as t"
-        says = f"{what}; the band is what random sets reach. {_listed(out)}"
+        says = f"{what}; the band is what random sets reach. {_listed(drifts, [name])}"
         drawn = _drawn(data, batches, measure if plain else "t beside random sets")
         yield Chart(f"{measure.capitalize()}, {place}", drawn, says, Table(name, head, rows, folded=True), 260)
 
 
-def _shares(batches: Sequence[Found], name: str) -> Chart:
+def _shares(batches: Sequence[Found], drifts: Sequence[Found], name: str) -> Chart:
     """The share of the largest values of a column over batches."""
     shares = [
         {value: count / max(1, sum(batch["counts"][name].values())) for value, count in batch["counts"][name].items()} for batch in batches
@@ -108,30 +106,32 @@ def _shares(batches: Sequence[Found], name: str) -> Chart:
         for batch, one, own in zip(batches, shares, told, strict=True)
     ]
     table = Table(f"Shares of {name}", [Column("batch"), *(Column(value, ".1%") for value in every), Column("verdict")], rows, folded=True)
-    out = [f"{one['of']} moved most in {batch['label']}" for batch, one in zip(batches, told, strict=True) if one and _outside(one)]
     rest = f" The {MOST} largest of {len(every)} values are drawn." if len(every) > MOST else ""
     return Chart(
-        f"Shares of {name}", _drawn(data, batches, "% of rows"), f"Rows of each value in every batch.{rest} {_listed(out)}", table, 320
+        f"Shares of {name}",
+        _drawn(data, batches, "% of rows"),
+        f"Rows of each value in every batch.{rest} {_listed(drifts, [name])}",
+        table,
+        320,
     )
 
 
 def _table(batches: Sequence[Found]) -> Table:
     places = _names(batches, DIVERSITY)
+    titles = [place.replace("/", " ") for place in places]  # so that they can be two lines
     columns = [
         Column("batch"),
         Column("at"),
         Column("rows", ","),
-        Column("held against rows", ","),
-        *map(Column, places),
-        Column("other drift"),
+        Column("held against", ","),
+        *map(Column, titles),
+        Column("other drifts", ","),
     ]
     rows = []
     for batch in batches:
         words = {one["name"]: one["word"] for one in batch["watched"]}
-        other = ", ".join(f"{one['name']} {one['word']}" for one in batch["watched"] if one["kind"] != DIVERSITY and _outside(one))
-        rows.append(
-            [batch["label"], batch["at"], batch["rows"], batch["base_rows"], *(words.get(place) for place in places), other or None]
-        )
+        other = sum(one["kind"] != DIVERSITY and _outside(one) for one in batch["watched"])
+        rows.append([batch["label"], batch["at"], batch["rows"], batch["base_rows"], *(words.get(place) for place in places), other])
     return Table("All batches", columns, rows)
 
 
@@ -199,7 +199,8 @@ def _outside(one: Found | None) -> bool:
     return one is not None and one["word"] in OUTSIDE
 
 
-def _listed(out: Sequence[str]) -> str:
-    """At most six, and how many more."""
+def _listed(drifts: Sequence[Found], names: Sequence[str]) -> str:
+    """What of these lies outside, and when; at most six, and how many more."""
+    out = [f"{one['where'].rpartition('/')[2]} {one['what']} {one['when']}" for one in drifts if one["name"] in names]
     more = f"; and {len(out) - 6} more" if len(out) > 6 else ""
     return f"Outside (ringed): {'; '.join(out[:6])}{more}." if out else "None is outside."
