@@ -25,7 +25,7 @@ class ExperimentWords(Strict):
     read: str | None = None  # the JSON file that the score command writes, as '{output}/results.json'
     scores: dict[str, str] = Field(default_factory=dict)  # a number's column in scores.csv: its place in that JSON, keys with '/' between
     files: dict[str, str] = Field(default_factory=dict)  # written into {run} before the training, places filled in
-    on: dict[str, PoolRecipe] = Field(default_factory=dict)  # what selector's own commands score on; {on} is '--on NAME=FILE --on ...'
+    score_on: dict[str, PoolRecipe] = Field(default_factory=dict)  # what selector's own commands score on; {on} is '--on NAME=FILE --on ...'
     timeout: float | None = Field(default=None, gt=0)  # seconds for each command
     keep_output: bool = True  # false: {output} is deleted when its score is there
 
@@ -34,7 +34,7 @@ class ExperimentWords(Strict):
     def _sets(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
-    @field_validator("on", mode="before")
+    @field_validator("score_on", mode="before")
     @classmethod
     def _on(cls, value: Any) -> Any:
         return {key: {"source": one} if isinstance(one, str) else one for key, one in value.items()} if isinstance(value, dict) else value
@@ -52,15 +52,15 @@ class ExperimentWords(Strict):
     def _commands(self) -> ExperimentWords:
         if self.proxy is None and self.score is None:
             raise ValueError("an experiment needs a command `score` (and mostly `train`), or `proxy: ngram`")
-        if self.proxy is not None and not self.on:
-            raise ValueError("the proxy scores on answers, but `on` names none; write on: {prompts: FILE}")
+        if self.proxy is not None and not self.score_on:
+            raise ValueError("the proxy scores on answers, but `score_on` names none; write score_on: {prompts: FILE}")
         for name in ("train", "score", "read"):
             written = getattr(self, name) or ""
             if wrong := [one for one in re.findall(r"\{(\w+)\}", written) if one not in PLACES]:
                 raise ValueError(f"{name} says {{{wrong[0]}}}; what is filled in is {', '.join(f'{{{one}}}' for one in PLACES)}")
-        for name, one in self.on.items():
+        for name, one in self.score_on.items():
             if one.model_fields_set - {"source", "config"}:
-                raise ValueError(f"on.{name} may say source and config alone; the commands read the rest themselves")
+                raise ValueError(f"score_on.{name} may say source and config alone; the commands read the rest themselves")
         return self
 
 

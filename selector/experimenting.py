@@ -102,7 +102,7 @@ def trial(one: TrainingSet, seed: int, recipe: ExperimentRecipe, folder: Path, o
     words = recipe.experiment
     name = f"{one.step}/{one.name}/seed-{seed}"
     place = (folder / "runs" / name).resolve()
-    on = [part for called, source in words.on.items() for part in ("--on", f"{called}={_place(source.source, source.config)}")]
+    on = [part for called, source in words.score_on.items() for part in ("--on", f"{called}={_place(source.source, source.config)}")]
     values = {
         "dataset": one.data.resolve(), "output": place / "output", "run": place, "seed": seed, "size": one.size, "level": one.level,
         "side": one.side, "layer": one.layer, "set": one.name, "folder": one.folder.resolve(), "on": on, "python": sys.executable,
@@ -160,6 +160,7 @@ def _scores(
     for name, (one, seed) in about.items():
         if name in ended:
             known = {key: value for key, value in asdict(one).items() if key in KNOWN} | {"set": one.name, "seed": seed}
+            known |= {"proxy": words.proxy} if words.proxy else {}
             lines.append(known | _columns(ended[name]["result"], words) | {"seconds": _seconds(ended[name])})
     names = list(dict.fromkeys([*KNOWN, *(key for line in lines for key in line)]))
     partial = path.with_name(f".{path.name}.partial")

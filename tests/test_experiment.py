@@ -186,7 +186,7 @@ def test_the_plan_knows_sets_that_are_not_there_yet(tmp_path):
     ("words", "told"),
     [
         ({"score": None}, "needs a command `score`"),
-        ({"proxy": "ngram"}, "`on` names none"),
+        ({"proxy": "ngram"}, "`score_on` names none"),
         ({"train": "go {data}"}, r"train says \{data\}; what is filled in is \{dataset\}"),
         ({"files": {"../x": ""}}, "below the run's folder"),
         ({"timeout": 0}, "must be above 0"),
@@ -209,7 +209,7 @@ def test_the_proxy_whole_with_rows_held_out(cache, tmp_path):
         {"name": "cut", "hold_out": {"rows": 100}},
         {"name": "r", "pool": {"source": "step:cut", "config": "rest"}, "ladder": {**LADDER, "budget": 300}},
         {"name": "x", "experiment": {
-            "sets": ["step:r"], "score": "exit 1", "on": {"held": {"source": "step:cut", "config": "held-out"}}}},
+            "sets": ["step:r"], "score": "exit 1", "score_on": {"held": {"source": "step:cut", "config": "held-out"}}}},
     ]}  # fmt: skip
     content = steps.by_proxy(content, "ngram")
     list(experiments.run(steps.steps(content, tmp_path), tmp_path, Options(cache=cache)))

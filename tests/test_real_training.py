@@ -25,7 +25,7 @@ def test_a_recipe_trains_and_scores_a_real_model(tmp_path):
              "ladder": {"budget": ROWS, "levels": [0, 100], "measure": False}},
             {"name": "x", "experiment": {
                 "sets": ["step:l"], "train": train, "score": "{python} -m selector score-lm {output} --longest 256 {on}",
-                "on": {"held-out": {"source": "step:cut", "config": "held-out"}},
+                "score_on": {"held-out": {"source": "step:cut", "config": "held-out"}},
             }},
         ],
     }  # fmt: skip

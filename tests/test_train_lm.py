@@ -163,7 +163,7 @@ def test_an_experiment_with_both_commands(tiny, rows, tmp_path):
         "pool": "demo", "layers": {"micro": {"band": "auto"}}, "steps": [
             {"name": "l", "ladder": {"budget": 30, "levels": [0, 100], "measure": False}},
             {"name": "x", "experiment": {
-                "sets": ["step:l"], "on": {"held": rows},
+                "sets": ["step:l"], "score_on": {"held": rows},
                 "train": f"{selector} train-lm {{dataset}} --output {{output}} --model {tiny} --epochs 1 --seed {{seed}}",
                 "score": f"{selector} score-lm {{output}} {{on}}",
             }},
