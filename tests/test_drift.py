@@ -126,7 +126,7 @@ def history(written, tmp_path_factory):
         patch.setenv("SELECTOR_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("COLUMNS", "80")
         patch.chdir(written)
-        words = ("--encoder", "static", "--layers", "macro,micro", "--references", "12", "--watch", "source")
+        words = ("--tagger", "column:tags", "--layers", "meso,micro", "--references", "12", "--watch", "source")
         for number in range(1, BATCHES + 1):
             done = command(
                 "monitor", "h.json", f"week-{number:02}.parquet", "--at", f"2026-03-{number:02}", *(words if number == 1 else ())
@@ -202,7 +202,7 @@ def test_shares_are_held_against_shuffled_rows(monkeypatch):
 def test_python_says_the_same_as_the_command(history, written, monkeypatch, tmp_path):
     monkeypatch.chdir(written)
     found, _ = history
-    words = {"layers": {"macro": {"encoder": "static"}}, "monitor": {"layers": ["macro", "micro"], "references": 12, "watch": ["source"]}}
+    words = {"layers": {"meso": {"tagger": "column:tags"}}, "monitor": {"layers": ["meso", "micro"], "references": 12, "watch": ["source"]}}
     quiet = selector.Options(cache=None, threads=1)
     selector.monitor(tmp_path / "p.json", "week-01.parquet", at="2026-03-01", options=quiet, **words)
     again = selector.monitor(tmp_path / "p.json", "week-02.parquet", at="2026-03-02", options=quiet)
