@@ -58,10 +58,22 @@ def train_lm(dataset: str, output: str, **how: Any) -> None:
 @click.option("--longest", default=1024, show_default=True, help="Tokens of a pair; longer ones are cut.")
 @click.option("--source-column", help="Column with the source of a scored pair.  [default: source, where there is one]")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
-def score_lm(model: str, on: tuple[str, ...], **how: Any) -> None:
+@click.option("--judge", metavar="MODEL", help="Ask this model for a win rate against the references as well.")
+@click.option("--base-url", help="OpenAI-compatible endpoint of the judge; its key stands in OPENAI_API_KEY.")
+@click.option("--judge-rows", default=200, show_default=True, help="Rows of each set that are judged.")
+def score_lm(
+    model: str, on: tuple[str, ...], longest: int, source_column: str | None, device: str, judge: str | None, base_url: str | None,
+    judge_rows: int,
+) -> None:  # fmt: skip
     """Print how well MODEL (a folder, a Hugging Face name, smollm2) foretells held-out responses, as JSON."""
-    from selector import score_lm, terminal
+    from selector import causal_lm, held_out, judging, score_lm, terminal
 
+    held = held_out.read(on, source_column)
     with terminal.progress() as progress:
-        found = score_lm.score(model, on, **how, progress=progress)
+        progress("loading", 0, 0)
+        lm = causal_lm.load(model, device)
+        found = score_lm.of_model(lm, held, longest, progress)
+        if judge is not None:
+            asked = judging.Judge(judge, base_url or judging.BASE_URL, rows=judge_rows)
+            found |= judging.win_rates(lm, held, asked, progress)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
