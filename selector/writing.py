@@ -29,6 +29,7 @@ OWN = {  # names that a selection's folder may hold
     *("dataset_info.json", "state.json", "*.arrow"),
     *("balance.json", "love-plot.png", "love-plot.svg"),  # of matched splits
     *("effect.json", "effect.html", "effect.png", "effect.svg", "slopes.png", "slopes.svg"),  # of estimates
+    *("paper-lines.png", "paper-lines.svg"),
     *("levels.csv", "measures.csv", "cross-layer.csv", "cross-layer.png", "cross-layer.svg"),  # of ladders
 }
 

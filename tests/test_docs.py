@@ -19,6 +19,16 @@ from tests.code_blocks import ROOT, Block, blocks
 README = blocks("README.md")
 RUN = [block for block in README if not block.note.startswith("not run")]
 RANDOM_SEEDS = 20
+EXPERIMENT = """
+pool: demo
+layers: {micro: {band: auto}}
+steps:
+  - name: "response-{budget}"
+    each: {budget: [100, 200]}
+    ladder: {layer: micro, side: response, levels: [0, 25, 50, 75, 100], measure: false}
+  - name: scored
+    experiment: {sets: ["step:response-*"], proxy: ngram, score_on: {held-out: mine.jsonl}}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +47,9 @@ def place(tmp_path, monkeypatch, cache):
     pq.write_table(demo, tmp_path / "pool.parquet")
     for name, start in (("mine", 0), ("week-01", 200), ("week-02", 400)):
         demo.slice(start, 200).to_pandas().to_json(tmp_path / f"{name}.jsonl", orient="records", lines=True)
+    (tmp_path / "experiment.yaml").write_text(EXPERIMENT, encoding="utf-8")
+    scores = [f"response,micro,{size},{level},{50 + level / 25 + size % 7}" for size in (10000, 20000) for level in range(0, 101, 20)]
+    (tmp_path / "mine.csv").write_text("\n".join(["side,layer,size,level,win_rate", *scores]), encoding="utf-8")
     return tmp_path
 
 
@@ -64,7 +77,10 @@ def test_commands_run(block, place, capsys):
         if "--output" in words:
             folder = place / words[words.index("--output") + 1]
             assert (folder / "manifest.json").is_file()
-            assert pq.read_table(folder / "picks.parquet").num_rows > 0
+            if words[1] == "effect":
+                assert (folder / "effect.json").is_file()
+            else:
+                assert pq.read_table(folder / "picks.parquet").num_rows > 0
 
 
 @pytest.mark.parametrize("block", [block for block in RUN if block.language == "yaml"], ids=str)

@@ -21,6 +21,7 @@ from selector.effect.regression import leave_one_out, posterior, robust
 from selector.effect.student import Student
 from selector.effect_recipe import EffectWords
 from selector.errors import InputError, RecipeError, SelectorError
+from tests.code_blocks import ROOT
 from tests.paper_points import DIFFER, PRINTED, SIZES, rows
 
 
@@ -125,6 +126,18 @@ def test_the_lines_of_the_figure_shrink_weak_slopes(paper):
         np.testing.assert_allclose(found.line(grid), mean)
         np.testing.assert_allclose(found.spread(grid), spread, rtol=1e-6)
         assert abs(found.slope) < abs(slopes.least_squares(design, size)["slope"])
+
+
+def test_readme_says_what_the_points_say(paper):
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"*{paper.lead}*" in text
+    said = {one.says: one.because for one in paper.claims}
+    assert "grows with size (P = .92)" in text
+    assert said["the slope of response/micro grows with size"] == "P = .92"
+    assert "response topics help (P = .78)" in text
+    assert said["response/macro helps, on average over sizes"] == "P = .78"
+    assert "instruction tokens hurt (P > .99 over sizes)" in text
+    assert said["instruction/micro hurts, on average over sizes"] == "P > .99"
 
 
 # The closed form
@@ -509,3 +522,12 @@ def test_curvature_refits_exactly(paper):
             slow += sign * float(one.known.next(one.design.row(runs[out].level, runs[out].size)).log_density(runs[out].score))
     assert checks.curvature(runs, scale, words).gain == pytest.approx(slow)
     assert bent.posterior.df == straight.posterior.df - 1
+
+
+def test_the_lines_of_the_paper_are_drawn_where_asked_for(paper):
+    from selector.effect import plots
+
+    found = selector.estimate_effect(rows(), at_size=20_000, paper_lines=True)
+    assert set(plots.draw(found)) - set(plots.draw(paper)) == {"paper-lines.png", "paper-lines.svg"}
+    lines = found.to_dict()["strategies"]["response/macro"]["paper_lines"]
+    assert set(lines) == {"10000", "20000", "30000"}

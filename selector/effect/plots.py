@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,10 @@ POINTS = 101  # of a line
 
 
 def draw(found: Effect) -> dict[str, bytes]:
-    """`effect` and `slopes` as PNG and SVG, the same bytes for the same estimate and version of matplotlib; none without a slope."""
+    """`effect`, `slopes` and, where asked for, `paper-lines` as PNG and SVG; none without a slope.
+
+    The same bytes for the same estimate and version of matplotlib.
+    """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -30,7 +34,10 @@ def draw(found: Effect) -> dict[str, bytes]:
     able = [one for one in found.strategies.values() if one.estimate.posterior is not None]
     style: Any = {"svg.hashsalt": "selector", "font.size": 10, "font.family": "DejaVu Sans", "axes.linewidth": 0.8}
     files: dict[str, bytes] = {}
-    for name, figured in (("effect", _points), ("slopes", _slopes)) if able else ():
+    drawn: dict[str, Any] = {"effect": _points, "slopes": _slopes}
+    if found.recipe.effect.paper_lines:
+        drawn["paper-lines"] = partial(_points, paper=True)
+    for name, figured in drawn.items() if able else ():
         with rc_context(style):
             figure = figured(found, able)
             png, svg = io.BytesIO(), io.BytesIO()
@@ -40,8 +47,8 @@ def draw(found: Effect) -> dict[str, bytes]:
     return files
 
 
-def _points(found: Effect, able: Sequence[Strategy]) -> Any:
-    """Scores and fitted lines with 95 % bands, a panel a strategy and a colour a size."""
+def _points(found: Effect, able: Sequence[Strategy], paper: bool = False) -> Any:
+    """Scores and fitted lines with bands, a panel a strategy and a colour a size; or the lines of the paper's figure."""
     from matplotlib.figure import Figure
 
     across = min(ACROSS, len(able))
@@ -52,56 +59,55 @@ def _points(found: Effect, able: Sequence[Strategy]) -> Any:
         if place >= len(able):
             axes.set_axis_off()
             continue
-        _panel(axes, found, able[place])
+        _panel(axes, found, able[place], paper)
         axes.tick_params(labelbottom=place + across >= len(able))
     word = "asked for" if found.recipe.effect.x == "level" else "achieved"
     figure.supxlabel(f"diversity {word}, % of the range", fontsize=10)
     figure.supylabel("score" if found.better > 0 else "score (lower is better)", fontsize=10)
     panels[0, 0].set_ylim(*_room(able))
-    _legend(figure, found)
+    _legend(figure, found, paper)
     return figure
 
 
-def _panel(axes: Any, found: Effect, one: Strategy) -> None:
+def _panel(axes: Any, found: Effect, one: Strategy, paper: bool) -> None:
     estimate, design, sizes = one.estimate, one.estimate.design, found.scores.sizes
     grid = np.linspace(0, 1, POINTS)
     for size in design.own_sizes:
         colour, mark, dash = _look(sizes.index(size))
-        lines = [estimate.line(float(x), size) for x in grid]
-        axes.fill_between(
-            100 * grid,
-            [line.quantile(0.025) for line in lines],
-            [line.quantile(0.975) for line in lines],
-            color=colour,
-            alpha=0.15,
-            linewidth=0,
-        )
-        axes.plot(100 * grid, [line.place for line in lines], color=colour, linestyle=dash, linewidth=1.7)
-        if size in one.ridges:
-            axes.plot(100 * grid, one.ridges[size].line(grid), color="#222222", linestyle=(0, (2, 2)), linewidth=0.9)
         own = design.sizes == size
+        if paper:
+            if size in one.ridges:
+                line, spread = one.ridges[size].line(grid), one.ridges[size].spread(grid)
+                axes.fill_between(100 * grid, line - spread, line + spread, color=colour, alpha=0.15, linewidth=0)
+                axes.plot(100 * grid, line, color=colour, linestyle=(0, (4, 2)), linewidth=1.2)
+                axes.plot(100 * grid, np.polyval(np.polyfit(design.x[own], design.scores[own], 1), grid), color=colour, linewidth=1.7)
+        else:
+            lines = [estimate.line(float(x), size) for x in grid]
+            low, high = ([line.quantile(share) for line in lines] for share in (0.025, 0.975))
+            axes.fill_between(100 * grid, low, high, color=colour, alpha=0.15, linewidth=0)
+            axes.plot(100 * grid, [line.place for line in lines], color=colour, linestyle=dash, linewidth=1.7)
         axes.plot(100 * design.x[own], design.scores[own], linestyle="", marker=mark, markersize=4.6, color=colour, markeredgewidth=0)
-    slope = found.slope(estimate.name, found.size)
     axes.set_title(estimate.name, loc="left", fontsize=10.5, fontweight="bold")
+    slope = found.slope(estimate.name, found.size)
     told = f"{points(slope, 'median')} [{points(slope, 'low')}, {points(slope, 'high')}]" + (" *" if estimate.too_few else "")
-    axes.set_title(told, loc="right", fontsize=8.5, color="#444444")
+    axes.set_title("" if paper else told, loc="right", fontsize=8.5, color="#444444")
     _plain(axes)
     axes.grid(axis="y", color="#ececec", linewidth=0.8)
     axes.set_xlim(-3, 103)
     axes.set_xticks([0, 25, 50, 75, 100])
 
 
-def _legend(figure: Any, found: Effect) -> None:
+def _legend(figure: Any, found: Effect, paper: bool) -> None:
     from matplotlib.lines import Line2D
 
     entries = []
     for place, size in enumerate(found.scores.sizes):
         colour, mark, dash = _look(place)
-        entries.append(Line2D([], [], color=colour, marker=mark, linestyle=dash, markersize=5, label=f"{size:,} rows"))
-    if any(one.ridges for one in found.strategies.values()):
-        entries.append(Line2D([], [], color="#222222", linestyle=(0, (2, 2)), linewidth=0.9, label="BayesianRidge"))
+        entries.append(Line2D([], [], color=colour, marker=mark, linestyle="-" if paper else dash, markersize=5, label=f"{size:,} rows"))
     title = f"bands: 95 % of the mean score; right above: gain from 0 to 100 % at {found.size:,} rows, 95 % interval"
-    if any(one.estimate.too_few for one in found.strategies.values()):
+    if paper:
+        title = "solid: least squares of each size; dashed: BayesianRidge, with one standard deviation of a score (centred)"
+    elif any(one.estimate.too_few for one in found.strategies.values()):
         title += "; * too few runs for a claim"
     title = textwrap.fill(title, 50 * min(ACROSS, len(found.strategies)))
     figure.legend(handles=entries, loc="outside upper left", ncols=len(entries), frameon=False, fontsize=9, title=title, title_fontsize=8.5,
