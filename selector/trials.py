@@ -13,12 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from selector.writing import json_file
 
+CHILD = "child.json"  # which process is at work on a run
 GRACE = 5.0  # seconds that a command has to end by itself when it is stopped
 LINES = 2_000  # printed last that may hold the score
 TAIL = 300  # characters of a log that an error shows
@@ -123,6 +127,8 @@ def _one(trial: Trial, children: Children) -> dict[str, Any]:
     for name, command in trial.commands.items():
         if name in state["done"]:
             continue
+        if trial.read is not None:
+            trial.read.unlink(missing_ok=True)  # of an earlier try
         began = time.monotonic()
         code, printed = _command(command, trial, trial.folder / f"{name}.log", children)
         state["done"][name] = {"exit_code": code, "seconds": round(time.monotonic() - began, 3)}
@@ -140,8 +146,25 @@ def _one(trial: Trial, children: Children) -> dict[str, Any]:
     return _put(trial, state, "finished", result=result)
 
 
+def _end_left_over(trial: Trial) -> None:
+    """Ends a command of this run that outlived the process that started it, as when that was killed outright."""
+    try:
+        left = json.loads((trial.folder / CHILD).read_text(encoding="utf-8"))
+        process = psutil.Process(left["pid"])
+        same = process.create_time() == left["started"]  # a number may belong to another process by now
+    except (OSError, ValueError, psutil.NoSuchProcess):
+        return
+    for one in (signal.SIGTERM, signal.SIGKILL) if same else ():
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, one)
+        with suppress(psutil.TimeoutExpired):
+            process.wait(GRACE)
+            return
+
+
 def _begun(trial: Trial, before: Mapping[str, Any] | None) -> dict[str, Any]:
     """The folder as the next command finds it: with the training, where that had ended well, and otherwise new."""
+    _end_left_over(trial)
     train = (before or {}).get("done", {}).get("train")
     if train is not None and train["exit_code"] == 0 and trial.output.exists():
         return {"done": {"train": train}}
@@ -167,6 +190,9 @@ def _command(command: str, trial: Trial, log: Path, children: Children) -> tuple
     """Exit code, None where the time was up, and what was printed; that goes into the log as well."""
     log.unlink(missing_ok=True)
     child = children.start(command, log)
+    mark = trial.folder / CHILD
+    with suppress(psutil.NoSuchProcess):  # it has ended by now
+        json_file(mark, {"pid": child.pid, "started": psutil.Process(child.pid).create_time()})
     parts: list[bytes] = []
     assert child.stdout is not None
     reader = threading.Thread(target=_copy, args=(child.stdout, log, parts), daemon=True)
@@ -178,6 +204,7 @@ def _command(command: str, trial: Trial, log: Path, children: Children) -> tuple
         code = None
     finally:
         children.running.discard(child)
+        mark.unlink(missing_ok=True)
     reader.join(GRACE)
     if children.stopping:
         raise _Stopped

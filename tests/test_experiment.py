@@ -159,6 +159,28 @@ def test_what_is_stopped_ends_its_children_and_goes_on_later(ladder, tmp_path, n
     assert log["state"] == "finished"
 
 
+def test_what_outlived_a_kill_is_ended_when_its_run_begins_again(ladder, tmp_path):
+    out, pid = tmp_path / "out", tmp_path / "pid"
+    file = tmp_path / "recipe.yaml"
+    train = f"test -e {tmp_path}/mended || (echo $$ > {pid}; sleep 100)"
+    file.write_text(json.dumps(recipe(ladder, train=train)), encoding="utf-8")
+    process = fresh("run", file, out, "--no-cache")
+    for _ in range(600):
+        if pid.exists() and pid.read_text() and list(out.rglob("child.json")):
+            break
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    child = int(pid.read_text())
+    os.kill(child, 0)  # it lives
+    (tmp_path / "mended").touch()
+    do(recipe(ladder, train=train), out, resume=True)
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    assert len(lines(out / "scores.csv")) == 2
+    assert not list(out.rglob("child.json"))
+
+
 def test_exit_code_and_plan(ladder, tmp_path):
     file = tmp_path / "recipe.yaml"
     file.write_text(json.dumps(recipe(ladder, train="exit 3")), encoding="utf-8")
