@@ -27,6 +27,7 @@ _GRAPHS: WeakKeyDictionary[Vectors, dict[tuple[int, int], Kept]] = WeakKeyDictio
 FORESEEN_BATCH = 64  # where bounds are close few candidates have to be asked, but a pass over all rows costs much of what 64 cost
 KEPT_BATCH = 4  # candidates worth asking at once where similarities are kept
 CLEAR = 256  # rows that a candidate would raise, on average, when what is kept roughly is made exact
+LITTLE = 12_000_000  # similarities, in all, that are made exact sooner: that costs less than asking for them roughly again and again
 MISSED = 0.25  # of the rows: where so many are less covered than was expected, what was kept for them is of no use
 FIRST_LOOK = 8  # picks after which the similarities left are first estimated; then after every doubling
 
@@ -223,7 +224,7 @@ class _Covering:
             return
         self.next_look = self.picks + self.picks // 4 + 1
         left = self.rough.left(sampled(self.ground.size))
-        if left <= CLEAR and self._fits(left, rise.ENTRY):
+        if (left <= CLEAR or left * self.ground.size <= LITTLE) and self._fits(left, rise.ENTRY):
             self._keep(self.rough.exact(self.cover))
             self.rough = None
 
