@@ -89,7 +89,7 @@ def solve(recipe: EffectRecipe, *, given: Any = None) -> Effect:
     sampled = pooled(found, recipe.seed) if words.pool_strategies else None
     better = -1 if words.lower_is_better else 1
     strategies = _checked(read, found, words, size, recipe.seed)
-    ranked = _choices(able, sampled, size, better)
+    ranked = _choices([one for one in able if not one.too_few], sampled, size, better)
     curves = {name: one.curvature for name, one in strategies.items()}
     effect = Effect(
         scores=read,
@@ -114,11 +114,7 @@ def _said(effect: Effect, found: list[Estimate]) -> Effect:
     notes = saying.notes(effect.scores, found, effect.recipe.effect, effect.size, effect.rope)
     notes += saying.too_narrow({name: one.lack_of_fit for name, one in effect.strategies.items()})
     notes += saying.misfits({name: one.predictive for name, one in effect.strategies.items()})
-    notes += [
-        f"{name} is bent, and best before 100 %: its slope is the gain from 0 to 100 %, and a level between may score higher"
-        for name, one in effect.strategies.items()
-        if one.curvature.word == "bent" and one.curvature.peaks
-    ]
+    notes += saying.bent([name for name, one in effect.strategies.items() if one.curvature.word == "bent" and one.curvature.peaks])
     if effect.pooled is not None and effect.pooled.diagnostics["divergences"]:
         notes.append(
             f"the sampler diverged {effect.pooled.diagnostics['divergences']:.0f} times: pooled slopes may be off; trust the others"
@@ -156,7 +152,7 @@ def _choices(able: list[Estimate], sampled: Pooled | None, size: int, better: in
 
 def _candidates(able: list[Estimate], ranked: list[decision.Choice], size: int, number: int) -> list[decision.Candidate]:
     by_name = {one.name: one for one in able}
-    rivals = [by_name[one.strategy] for one in ranked[:2]]
+    rivals = [by_name[one.strategy] for one in ranked[:2]] or able[:1]
     return decision.next_runs(rivals, size, number) if rivals and all(one.known.variance > 0 for one in rivals) else []
 
 

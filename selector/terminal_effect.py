@@ -40,7 +40,12 @@ def effect(found: Effect, folder: str) -> None:
         title = "\ngain from 0 to 100 %, points of the score"
         grid(title, ["strategy", "size", " slope", "    95 % interval", "P(>0)", "ROPE", "   OLS"], rows)
     decided = [
-        [name, _right(f"{one['gain']:+.{places}f}"), shown(one["p_best"]).rjust(5), _right(_regret(one["regret"], places))]
+        [
+            name,
+            _right(f"{one['gain']:+.{places}f}"),
+            shown(one["p_best"]).rjust(5) if len(found.choices) > 1 else "",
+            _right(_regret(one["regret"], places)) if len(found.choices) > 1 else "",
+        ]
         for name, one in told["decision"]["strategies"].items()
     ]
     if decided:

@@ -50,14 +50,16 @@ def claims(found: Sequence[Estimate], curves: Mapping[str, Curvature], size: int
         if six and "response/micro" not in {one.strategy for one in shown}:
             told.append(_said(f"response/micro has the largest slope at {size:,} rows", _p(order, "response/micro"), paper=True))
         told += _tops(able, size, better, six)
+    several = any(len(one.design.own_sizes) > 1 for one in able)
+    everywhere = ", on average over sizes" if several else ""
     overall = {one.name: one.over_sizes().times(better) for one in able}
     for name, gain in overall.items():
         hurts = name == "instruction/micro" if six else gain.place < 0
         p = float(gain.below(0.0)) if hurts else float(1 - gain.below(0.0))
-        told.append(_said(f"{name} {'hurts' if hurts else 'helps'}, on average over sizes", p, paper=six))
+        told.append(_said(f"{name} {'hurts' if hurts else 'helps'}{everywhere}", p, paper=six))
     if six:
         p = float(np.prod([1 - overall[name].below(0.0) for name in sorted(SIX - {"instruction/micro"})]))
-        told.append(_said("all but instruction/micro help, on average over sizes", p, paper=True))
+        told.append(_said(f"all but instruction/micro help{everywhere}", p, paper=True))
     for one in able:
         growth = one.growth()
         if growth is not None:
@@ -86,7 +88,11 @@ def _rising(name: str, curve: Curvature, better: int, six: bool) -> list[Claim]:
     if curve.gain is None or not curve.ends:
         return []
     chances = {size: float(1 - end.times(better).below(0.0)) for size, end in curve.ends.items()}
-    said = _said(f"{name} still rises at 100 % at every size", min(chances.values()), paper=six and name == "response/micro")
+    said = _said(
+        f"{name} still rises at 100 %{' at every size' if len(chances) > 1 else ''}",
+        min(chances.values()),
+        paper=six and name == "response/micro",
+    )
     best = ", ".join(f"{100 * level:.0f} % at {size:,}" for size, level in curve.best.items())
     each = ", ".join(f"{equals(p)} at {size:,}" for size, p in chances.items())
     told = f"P {each}; a bend predicts left-out scores by {curve.gain:+.1f} ± {curve.error:.1f} ({curve.word}); best scores: {best}"

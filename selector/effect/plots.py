@@ -120,7 +120,7 @@ def _slopes(found: Effect, able: Sequence[Strategy]) -> Any:
 
     changing = [one for one in able if one.estimate.design.interacts]
     rows = sum(len(one.estimate.design.own_sizes) + 0.8 for one in able)
-    height = max(3.2, 1.1 + 0.24 * rows)
+    height = max(3.2 if changing else 1.9, 1.1 + 0.24 * rows)
     figure = Figure(figsize=(10.6 if changing else 6.2, height), layout="constrained")
     axes = figure.subplots(1, 2 if changing else 1, squeeze=False, width_ratios=[1.15, 1] if changing else None)[0]
     _forest(axes[0], found, able)

@@ -55,7 +55,7 @@ def lead(
     """The answer in a few sentences; that there is not enough for one comes first. `peaks`: where bent strategies are best."""
     short = [one for one in found if one.too_few]
     if len(short) == len(found):
-        return f"Not enough data for a claim: {short[0].name}: {short[0].too_few}."
+        return f"Not enough data for a claim: {short[0].name}: {short[0].too_few.rstrip('.')}."
     words = {name: verdict(slope, better) for name, slope in slopes.items()}
     told = f"Not enough data for a claim about {', '.join(one.name for one in short)}. " if short else ""
     sure = [one for one in choices if words.get(one.strategy) == "helps"]
@@ -150,27 +150,29 @@ def _unasked(scores: Scores, words: EffectWords) -> list[str]:
 
 def too_narrow(checked: Mapping[str, Mapping[str, float] | None]) -> list[str]:
     """Strategies whose seeds repeat one set's peculiarity."""
-    return [
-        f"{name}: runs that differ in the seed alone are more alike than the line allows (F = {one['f']:.1f}, p {equals(one['p'])}): "
-        "seeds then narrow the slope less than its interval says; --repeats mean counts them as one point"
-        for name, one in checked.items()
-        if one is not None and one["p"] < 0.05
-    ]
+    found = [f"{name} (F = {one['f']:.1f})" for name, one in checked.items() if one is not None and one["p"] < 0.05]
+    told = "runs that differ in the seed alone are more alike than the line allows, so intervals are too narrow; "
+    return [f"{', '.join(found)}: {told}with --repeats mean runs of one level count as one point"] if found else []
 
 
 def misfits(checked: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Strategies whose scores the model would hardly make."""
+    """Strategies whose scores the model would hardly make, by what is odd in them."""
     what = {
-        "largest": "one score lies far from the line",
-        "runs in a row": "neighbouring levels lie on one side of the line",
-        "sizes": "the noise differs from size to size",
+        "largest": "one score lies farther from the line",
+        "runs in a row": "neighbouring levels lie more often on one side of the line",
+        "sizes": "the noise differs more from size to size",
     }
-    return [
-        f"{name}: {what[check]} more than the model makes likely (predictive check, share {shown(share)}); see HC3 errors and the bend"
-        for name, shares in checked.items()
-        for check, share in shares.items()
-        if check in what and share < 0.05
-    ]
+    told = []
+    for check, words in what.items():
+        found = [f"{name} (share {shown(shares[check])})" for name, shares in checked.items() if shares.get(check, 1.0) < 0.05]
+        told += [f"{', '.join(found)}: {words} than in scores that the model makes; see HC3 errors and the bend"] if found else []
+    return told
+
+
+def bent(names: Sequence[str]) -> list[str]:
+    """Strategies whose slope is not the whole story."""
+    told = "bent, and best before 100 %: the slope is the gain from 0 to 100 %, and a level between may score higher"
+    return [f"{', '.join(names)}: {told}"] if names else []
 
 
 def reading(scores: Scores) -> str:

@@ -50,7 +50,7 @@ def proxy(given: Any) -> str:
             continue
     said = told["experiment"].get("proxy") if isinstance(told.get("experiment"), dict) else None
     if said is None and (found := re.search(r"^  proxy: (\S+)", str(told.get("recipe", "")), re.MULTILINE)):
-        said = f"{found[1]}: a proxy, which says nothing about what a language model learns"
+        said = f"{found[1]}: a proxy, which favours what it counts and says nothing about what a language model learns"
     return str(said or "")
 
 

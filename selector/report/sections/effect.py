@@ -17,7 +17,8 @@ def section(found: Mapping[str, Any]) -> Section:
     able = {name: one for name, one in found["strategies"].items() if one["sizes"]}
     blocks: list[Block] = [Prose(note, "note") for note in found["notes"]]
     if able:
-        blocks += [_slopes(able, found["model"]["rope"]), _decision(found)]
+        blocks += [_slopes(able, found["model"]["rope"])]
+        blocks += [_decision(found)] if len(found["decision"]["strategies"]) > 1 else []
         blocks += [_next(found)] if found["decision"]["next_runs"] else []
         blocks += _claims(found["claims"])
         blocks += [_points(name, one, found) for name, one in able.items()]
