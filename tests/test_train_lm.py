@@ -110,6 +110,8 @@ def test_what_was_trained_is_read_back_and_foretells_better(tiny, rows, tmp_path
     assert min(sources) <= after["own"] <= max(sources)
     assert tokens == told["response_tokens"]
     assert json.loads((tmp_path / "out" / "training.json").read_text(encoding="utf-8"))["losses"] == told["losses"]
+    (tmp_path / "out" / "training.json").rename(tmp_path / "training.json")  # as other trainers leave an adapter, or a model
+    assert score_lm.score(str(tmp_path / "out"), [f"own={rows}"])["own"] == pytest.approx(after["own"], abs=1e-4)
     with pytest.raises(OutputError):
         train_lm.train(rows, tmp_path / "out", train_lm.Training(model=tiny))
 
