@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from selector.comparing import compare, measure
+    from selector.diagnosing import diagnose
     from selector.estimating import estimate_effect
     from selector.laddering import ladder
     from selector.monitoring import monitor
     from selector.options import Options
     from selector.pool import Pool
     from selector.recipe import Recipe
+    from selector.reporting import report
     from selector.running import run, select, select_rows
     from selector.selection import Selection
     from selector.splits import split
@@ -23,10 +25,12 @@ __all__ = [
     "Recipe",
     "Selection",
     "compare",
+    "diagnose",
     "estimate_effect",
     "ladder",
     "measure",
     "monitor",
+    "report",
     "run",
     "select",
     "select_rows",
@@ -39,10 +43,12 @@ _HOMES = {
     "Selection": "selector.selection",
     "Options": "selector.options",
     "compare": "selector.comparing",
+    "diagnose": "selector.diagnosing",
     "estimate_effect": "selector.estimating",
     "ladder": "selector.laddering",
     "measure": "selector.comparing",
     "monitor": "selector.monitoring",
+    "report": "selector.reporting",
     "run": "selector.running",
     "select": "selector.running",
     "select_rows": "selector.running",

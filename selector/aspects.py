@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from selector import hygiene, parts, tokenizers
-from selector.core import Room, Rows, Similarity, Texts, Tokens, Types
+from selector.core import NO_ROWS, Room, Rows, Similarity, Texts, Tokens, Types
 from selector.errors import InputError, UnusableRows, plural
 from selector.hygiene import Embed, Hygiene
 from selector.parts import Sight
@@ -32,6 +32,7 @@ class Member:
     rows: Rows  # its distinct usable rows in the union, ascending
     repeated: int  # rows that repeat another one of it
     dropped: Mapping[str, int]  # rows by reason
+    order: Rows = field(default_factory=lambda: NO_ROWS)  # the same rows in the order in which they were read
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,8 @@ def gather(pool: Pool | None, datasets: Sequence[Pool], rules: Hygiene, room: Ro
         for position, row in place.items():
             known.setdefault(pairs[position], row)
         everything = pool if len(stays) == len(pool) else pool.take(stays)
-        owner = Member(pool.source, pool.fingerprint, len(pool), np.arange(len(stays)), 0, hygiene.counts(dropped))
+        every = np.arange(len(stays))
+        owner = Member(pool.source, pool.fingerprint, len(pool), every, 0, hygiene.counts(dropped), every)
     members = []
     for dataset in datasets:
         instructions, responses = dataset.texts("instruction"), dataset.texts("response")
@@ -151,7 +153,8 @@ def gather(pool: Pool | None, datasets: Sequence[Pool], rules: Hygiene, room: Ro
             rows.append(known[pair])
         distinct = np.unique(np.array(rows, np.int64))
         repeated = len(rows) - len(distinct)
-        members.append(Member(dataset.source, dataset.fingerprint, len(dataset), distinct, repeated, hygiene.counts(dropped)))
+        order = np.array(list(dict.fromkeys(rows)), np.int64)
+        members.append(Member(dataset.source, dataset.fingerprint, len(dataset), distinct, repeated, hygiene.counts(dropped), order))
         if new:
             fresh = dataset if len(new) == len(dataset) else dataset.take(np.array(new))
             everything = fresh if everything is None else everything.concat(fresh)
@@ -183,12 +186,13 @@ def _without(member: Member, gone: Rows, stays: Rows, reason: str) -> Member:
     """The member once these rows of the union are gone. Raises InputError where fewer than 2 are left."""
     lost = int(np.isin(member.rows, gone).sum())
     rows = np.searchsorted(stays, np.setdiff1d(member.rows, gone))
+    order = np.searchsorted(stays, member.order[~np.isin(member.order, gone)])
     dropped = dict(Counter(member.dropped) + Counter({reason: lost}))
     if len(rows) < 2:
         raise InputError(
             f"{member.source}: features can be made of only {plural(len(rows), 'row')}{_why(dropped)}; 2 or more are measured."
         )
-    return replace(member, rows=rows, dropped=dropped)
+    return replace(member, rows=rows, dropped=dropped, order=order)
 
 
 def _why(dropped: Mapping[str, int]) -> str:

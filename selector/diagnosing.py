@@ -79,7 +79,7 @@ def solve(
         if recipe.subsets:
             judged = {name for _, name, family in measuring.families() if any(scale.judged for scale in family.scales)}
             measured = comparing.figures(measuring_words, union, facets, here, at_equal_length=judged)
-        scene = _scene(recipe, as_read, union, facets, here, measured)
+        scene = _scene(recipe, as_read, union, facets, here, measured, in_order=written is not None and written["kind"] == "selection")
         found: dict[str, Any] = {"title": _title(recipe, scene), **_read(recipe, union, scene), "written": written}
         for name in FINDINGS:
             here.progress(name, 0, 0)
@@ -114,12 +114,23 @@ def subset_names(subsets: Sequence[PoolRecipe]) -> list[str]:
 
 
 def _scene(
-    recipe: DiagnosisRecipe, as_read: AsRead, union: Union, facets: Sequence[Facet], here: Room, measured: Measurement | None
+    recipe: DiagnosisRecipe,
+    as_read: AsRead,
+    union: Union,
+    facets: Sequence[Facet],
+    here: Room,
+    measured: Measurement | None,
+    in_order: bool,
 ) -> Scene:
     assert union.pool is not None, "a diagnosis has a pool"
     words, rows = recipe.diagnosis, union.pool.rows
     subsets = tuple(
-        Subset(name, member.rows, measuring.at_random(rows, len(member.rows), 1, (recipe.seed, RANDOM, number))[0])
+        Subset(
+            name,
+            member.rows,
+            measuring.at_random(rows, len(member.rows), 1, (recipe.seed, RANDOM, number))[0],
+            member.order if in_order else None,
+        )
         for number, (name, member) in enumerate(zip(subset_names(recipe.subsets), union.members, strict=True))
     )
     sources = None if as_read.sources is None else _column(union.everything, words.sources)

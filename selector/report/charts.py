@@ -27,7 +27,8 @@ def far(value: float) -> float:
 
 def plain(text: str) -> str:
     """A text that rows may hold, for any place in a figure: plotly reads a little HTML in texts, and shall find none."""
-    return html.escape(text, quote=False)
+    escaped = html.escape(text, quote=False)
+    return f"&#45;{escaped[1:]}" if escaped.startswith("--") else escaped  # or it might be taken for a colour's name
 
 
 def line(

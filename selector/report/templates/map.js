@@ -13,8 +13,8 @@
   const look = (number) => {
     const one = atlas.sets[number], place = atlas.sets.slice(0, number).filter((other) => other.kind === "subset").length;
     if (one.kind === "pool") return { colour: "--pool", symbol: "circle", sign: "●", size: 3, opacity: .75 };
-    if (one.kind === "random") return { colour: "--random", symbol: "circle-open", sign: "○", size: 6, opacity: .9 };
-    return { colour: `--series-${place % 6 + 1}`, symbol: MARKS[place % 6], sign: "●■◆▲✚✖"[place % 6], size: 6, opacity: .85 };
+    if (one.kind === "random") return { colour: "--random", symbol: "circle-open", sign: "○", size: one.points.length > 1200 ? 4 : 6, opacity: .9 };
+    return { colour: `--series-${place % 6 + 1}`, symbol: MARKS[place % 6], sign: "●■◆▲✚✖"[place % 6], size: one.points.length > 1200 ? 4 : 6, opacity: .85 };
   };
   const signs = () => sets.forEach((button) => {
     const mark = button.querySelector(".mark"), own = look(Number(button.dataset.set));
