@@ -115,6 +115,8 @@ def _said(effect: Effect, found: list[Estimate]) -> Effect:
     notes += saying.too_narrow({name: one.lack_of_fit for name, one in effect.strategies.items()})
     notes += saying.misfits({name: one.predictive for name, one in effect.strategies.items()})
     notes += saying.bent([name for name, one in effect.strategies.items() if one.curvature.word == "bent" and one.curvature.peaks])
+    if effect.pooled is not None:
+        notes.append("claims, checks and lines are of each strategy by itself; slopes and the decision are pooled over strategies")
     if effect.pooled is not None and effect.pooled.diagnostics["divergences"]:
         notes.append(
             f"the sampler diverged {effect.pooled.diagnostics['divergences']:.0f} times: pooled slopes may be off; trust the others"

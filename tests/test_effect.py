@@ -258,6 +258,8 @@ def test_straight_scores_are_called_straight_and_bent_ones_bent():
     found = selector.estimate_effect(bent).strategies["response/micro"].curvature
     assert found.word == "bent"
     assert found.bend.place == pytest.approx(-8, abs=1.5)
+    assert found.peaks[2000] == pytest.approx(0.65, abs=0.06)  # where 4 x - 8 (x - 0.4)^2 is level
+    assert found.ends[2000].place == pytest.approx(4 - 2 * 8 * 0.6, abs=2)
 
 
 def test_seeds_that_repeat_one_set_are_seen():
