@@ -76,6 +76,9 @@ def test_commands_run(block, place, capsys):
         assert capsys.readouterr().out.strip()
         if "--output" in words:
             folder = place / words[words.index("--output") + 1]
+            if folder.suffix == ".html":
+                assert "<html" in folder.read_text(encoding="utf-8")
+                continue
             assert (folder / "manifest.json").is_file()
             if words[1] == "effect":
                 assert (folder / "effect.json").is_file()
