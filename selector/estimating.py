@@ -126,7 +126,7 @@ def _said(effect: Effect, found: list[Estimate]) -> Effect:
         for name, one in effect.strategies.items()
         if one.curvature.word == "bent" and effect.size in one.curvature.peaks
     }
-    lead = saying.by_proxy(effect.scores.proxy) + saying.lead(told, found, effect.choices, peaks, effect.size, effect.better)
+    lead = saying.lead(told, found, effect.choices, peaks, effect.size, effect.better, effect.scores.proxy)
     return replace(effect, lead=lead, notes=tuple(notes))
 
 

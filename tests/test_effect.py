@@ -415,7 +415,7 @@ def test_a_proxy_is_named_before_anything_else(tmp_path):
     table(tmp_path / "scores.csv", simulated(levels=range(0, 101, 10)))
     (tmp_path / "manifest.json").write_text(json.dumps({"experiment": {"proxy": "ngram: favours coverage"}}), encoding="utf-8")
     found = selector.estimate_effect(tmp_path)
-    assert found.lead.startswith("By a proxy, not by training (ngram: favours coverage). Put the budget")
+    assert found.lead.startswith("By a proxy, not by training (ngram: favours coverage). The proxy gains most from response tokens: ")
 
 
 @pytest.mark.parametrize(

@@ -51,18 +51,21 @@ def lead(
     peaks: Mapping[str, float],
     size: int,
     better: int,
+    proxy: str = "",
 ) -> str:
     """The answer in a few sentences; that there is not enough for one comes first. `peaks`: where bent strategies are best."""
     short = [one for one in found if one.too_few]
     if len(short) == len(found):
         return f"Not enough data for a claim: {short[0].name}: {short[0].too_few.rstrip('.')}."
     words = {name: verdict(slope, better) for name, slope in slopes.items()}
-    told = f"Not enough data for a claim about {', '.join(one.name for one in short)}. " if short else ""
+    told = f"By a proxy, not by training ({proxy}). " if proxy else ""  # which is no reason to spend a budget
+    told += f"Not enough data for a claim about {', '.join(one.name for one in short)}. " if short else ""
     sure = [one for one in choices if words.get(one.strategy) == "helps"]
     if sure:
         best, slope = sure[0], slopes[sure[0].strategy]
+        advice = "The proxy gains most from" if proxy else "Put the budget into"
         told += (
-            f"Put the budget into {thing(best.strategy)}: {points(slope, 'median')} points from 0 to 100 % at {size:,} rows, 95 % credible "
+            f"{advice} {thing(best.strategy)}: {points(slope, 'median')} points from 0 to 100 % at {size:,} rows, 95 % credible "
             f"interval from {points(slope, 'low')} to {points(slope, 'high')}, P(> 0) {equals(slope['p_positive'])}"
         )
         told += f"; that no other strategy gains more has P {equals(best.p_best)}." if len(choices) > 1 else "."
@@ -74,11 +77,6 @@ def lead(
         if names := [thing(name) for name, one in words.items() if one == word]:
             told += f" {', '.join(names)[0].upper()}{', '.join(names)[1:]} {says}." if sure or word != "cannot tell" else ""
     return told
-
-
-def by_proxy(proxy: str) -> str:
-    """What comes before anything else where no model was trained."""
-    return f"By a proxy, not by training ({proxy}). " if proxy else ""
 
 
 def model(words: EffectWords, sizes: Sequence[int], rope: float) -> str:
