@@ -27,7 +27,7 @@
     return {
       type: kind, mode: "markers", hoverinfo: "none", showlegend: false, points: one.points,
       x: one.points.map((point) => at.x[point]), y: one.points.map((point) => at.y[point]), customdata: one.points,
-      marker: { color: own.colour, symbol: own.symbol, size: own.size, opacity: own.opacity },
+      marker: { color: own.colour, symbol: own.symbol, size: own.size * (home.clientWidth < 700 ? .75 : 1), opacity: own.opacity },
     };
   });
   // Names of the largest clusters, none over another.
