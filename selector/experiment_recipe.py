@@ -25,7 +25,7 @@ class ExperimentWords(Strict):
     read: str | None = None  # the JSON file that the score command writes, as '{output}/results.json'
     scores: dict[str, str] = Field(default_factory=dict)  # a number's column in scores.csv: its place in that JSON, keys with '/' between
     files: dict[str, str] = Field(default_factory=dict)  # written into {run} before the training, places filled in
-    score_on: dict[str, PoolRecipe] = Field(default_factory=dict)  # what selector's own commands score on; {on} is '--on NAME=FILE --on ...'
+    score_on: dict[str, PoolRecipe] = Field(default_factory=dict)  # of selector's own commands: {on} is '--on NAME=FILE --on ...'
     timeout: float | None = Field(default=None, gt=0)  # seconds for each command
     keep_output: bool = True  # false: {output} is deleted when its score is there
 

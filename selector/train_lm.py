@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def train(dataset: str, output: str | Path, how: Training, progress: Progress = 
     """
     folder = Path(output)
     writing.check(folder, False)
-    torch, transformers = causal_lm.needed("torch"), causal_lm.needed("transformers")
+    transformers = causal_lm.needed("transformers")
     causal_lm.needed("accelerate")
     pool, began = Pool.read(dataset), time.monotonic()
     progress("loading", 0, 0)
@@ -83,8 +84,7 @@ def train(dataset: str, output: str | Path, how: Training, progress: Progress = 
         "steps": trainer.state.global_step,
         "losses": losses,
         "seconds": round(time.monotonic() - began, 1),
-        "torch": torch.__version__,
-        "versions": manifest.versions(),
+        "versions": manifest.versions() | {name: version(name) for name in ("transformers", "accelerate", *(["peft"] if how.lora else []))},
     }
 
     def fill(place: Path) -> None:
