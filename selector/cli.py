@@ -193,7 +193,10 @@ def _do(steps: list[Any], output: str, resume: bool, given: dict[str, Any]) -> N
     with at_work(given, output) as options:
         if given["plan"]:
             for step, planned in experiments.plan(steps, options):
-                terminal.planned(planned, step.name)
+                if planned is None:
+                    click.echo(f"plan of {step.name}: not known before the step that writes its pool is done")
+                else:
+                    terminal.planned(planned, step.name)
             for step in (one for one in steps if one.verb == "experiment"):
                 click.echo("\n".join([f"runs of {step.name or output}:", *experiments.runs(step, steps)]))
             return

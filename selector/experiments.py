@@ -49,15 +49,19 @@ def run(steps: Sequence[Step], output: Path, options: Options, *, resume: bool =
         yield step, time.monotonic() - began
 
 
-def plan(steps: Sequence[Step], options: Options) -> Iterator[tuple[Step, Plan]]:
+def plan(steps: Sequence[Step], options: Options) -> Iterator[tuple[Step, Plan | None]]:
     """What each step would take, as far as that is known: a ladder as coverage on its layer, and nothing for measures.
 
-    Features that several steps read are counted in each and made once. Raises SelectorError.
+    None for a step whose pool an earlier one is still to write. Features that several steps read are counted in each and made once.
+    Raises SelectorError.
     """
     for step in steps:
         recipe = _like(step)
-        if recipe is not None:
-            yield step, running.plan(recipe, options)
+        if recipe is None:
+            continue
+        source = Path(recipe.pool.source)
+        unwritten = source.name in {one.name for one in steps} and source.parent.parts and not source.exists()
+        yield step, None if unwritten else running.plan(recipe, options)
 
 
 def runs(step: Step, steps: Sequence[Step]) -> list[str]:

@@ -191,6 +191,26 @@ def test_exit_code_and_plan(ladder, tmp_path):
     assert (done.code, "2 runs of 2 failed" in done.err) == (1, True)
 
 
+def test_a_plan_where_the_pool_is_still_to_be_written(tmp_path):
+    content = {**HEAD, "steps": [
+        {"name": "cut", "hold_out": {"rows": 10}}, {"name": "l", "pool": {"source": "step:cut", "config": "rest"}, "ladder": LADDER},
+        {"name": "x", "experiment": {"sets": ["step:l"], "score": SCORE}},
+    ]}  # fmt: skip
+    file = tmp_path / "recipe.yaml"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    planned = command("run", file, tmp_path / "out", "--plan")
+    assert planned.code == 0
+    assert planned.out.splitlines() == [
+        "plan of l: not known before the step that writes its pool is done", "runs of x:", "l/level-000/seed-0", "l/level-100/seed-0",
+    ]  # fmt: skip
+
+
+def test_a_pattern_that_names_no_step(tmp_path):
+    content = {**HEAD, "steps": [{"name": "l", "ladder": LADDER}, {"name": "x", "experiment": {"sets": ["step:m*"], "score": SCORE}}]}
+    with pytest.raises(RecipeError, match=r"reads 'step:m\*', but no earlier step has such a name"):
+        steps.steps(content, tmp_path)
+
+
 def test_the_plan_knows_sets_that_are_not_there_yet(tmp_path):
     content = {**HEAD, "steps": [
         {"name": "{seed}", "each": {"seed": [1, 2]}, "ladder": LADDER}, {"name": "s", "split": {"select": {"budget": 20}, "low": True}},
