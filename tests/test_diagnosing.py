@@ -169,20 +169,20 @@ def test_the_command_line(tmp_path, options):
     words = ["--encoder", "static", "--band", "2:100", "--references", "3", "--cache", str(options.cache)]
     page = tmp_path / "page.html"
     done = command("diagnose", str(tmp_path / "pool.parquet"), "--subset", str(tmp_path / "half.parquet"), "-o", str(page), *words)
-    assert done.returncode == 0, done.stderr
-    assert "found" in done.stdout
+    assert done.code == 0, done.err
+    assert "found" in done.out
     assert page.stat().st_size > 1_000_000
     again = command("diagnose", str(tmp_path / "pool.parquet"), "-o", str(page), *words)
-    assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert again.code == 2
+    assert "is there already" in again.err
     for wrong, said in {
         ("--subset", str(tmp_path / "none.parquet")): "none.parquet",
         ("--synthetic", "forum"): "--synthetic is 'forum'; write COLUMN=A,B",
         ("--synthetic", "origin=a"): "column 'origin'",
     }.items():
         refused = command("diagnose", str(tmp_path / "pool.parquet"), "-o", str(tmp_path / "other.html"), *wrong, *words)
-        assert refused.returncode == 2
-        assert said in refused.stderr
+        assert refused.code == 2
+        assert said in refused.err
         assert not (tmp_path / "other.html").exists()
 
 
