@@ -29,7 +29,8 @@ check "ruff check" "$tools/ruff" check .
 check "ruff format" "$tools/ruff" format --check .
 check "mypy" "$tools/mypy"
 check "import-linter" "$tools/lint-imports"
-check "pytest" "$ENVIRONMENT_PYTHON" -m pytest "$@"
+# Two processes: much of a test is one thread. A file stays together, so that what its tests share is made once.
+check "pytest" "$ENVIRONMENT_PYTHON" -m pytest -n 2 --dist loadfile "$@"
 
 if [ ${#failed[@]} -gt 0 ]; then
     printf 'failed: %s\n' "${failed[@]}" >&2

@@ -37,16 +37,10 @@ class DiagnosisRecipe(Strict):
     diagnosis: DiagnosisWords = DiagnosisWords()
     seed: int = Field(default=0, ge=0)
 
-    @field_validator("pool", mode="before")
-    @classmethod
-    def _pool(cls, value: Any) -> Any:
-        return {"source": value} if isinstance(value, str) else value
-
     @field_validator("subsets", mode="before")
     @classmethod
     def _subsets(cls, value: Any) -> Any:
-        several = [value] if isinstance(value, (str, dict)) else value
-        return [{"source": one} if isinstance(one, str) else one for one in several] if isinstance(several, list) else value
+        return [value] if isinstance(value, (str, dict)) else value
 
     @property
     def measuring(self) -> MeasureRecipe:

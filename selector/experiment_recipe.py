@@ -34,11 +34,6 @@ class ExperimentWords(Strict):
     def _sets(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
-    @field_validator("score_on", mode="before")
-    @classmethod
-    def _on(cls, value: Any) -> Any:
-        return {key: {"source": one} if isinstance(one, str) else one for key, one in value.items()} if isinstance(value, dict) else value
-
     @field_validator("files")
     @classmethod
     def _files(cls, value: dict[str, str]) -> dict[str, str]:

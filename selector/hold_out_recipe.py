@@ -19,8 +19,7 @@ class HoldOutWords(Strict):
     @field_validator("apart", mode="before")
     @classmethod
     def _apart(cls, value: Any) -> Any:
-        several = [value] if isinstance(value, (str, dict)) else value
-        return [{"source": one} if isinstance(one, str) else one for one in several] if isinstance(several, list) else value
+        return [value] if isinstance(value, (str, dict)) else value
 
 
 class HoldOutRecipe(Strict):
@@ -33,8 +32,3 @@ class HoldOutRecipe(Strict):
     hold_out: HoldOutWords
     output: OutputRecipe = OutputRecipe()
     seed: int = Field(default=0, ge=0)
-
-    @field_validator("pool", mode="before")
-    @classmethod
-    def _pool(cls, value: Any) -> Any:
-        return {"source": value} if isinstance(value, str) else value

@@ -45,8 +45,3 @@ class LadderRecipe(Strict):
     ladder: LadderWords
     output: OutputRecipe = OutputRecipe()
     seed: int = Field(default=0, ge=0)
-
-    @field_validator("pool", mode="before")
-    @classmethod
-    def _pool(cls, value: Any) -> Any:
-        return {"source": value} if isinstance(value, str) else value

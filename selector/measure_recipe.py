@@ -36,16 +36,10 @@ class MeasureRecipe(Strict):
     measure: MeasureWords = MeasureWords()
     seed: int = Field(default=0, ge=0)
 
-    @field_validator("pool", mode="before")
-    @classmethod
-    def _pool(cls, value: Any) -> Any:
-        return {"source": value} if isinstance(value, str) else value
-
     @field_validator("datasets", mode="before")
     @classmethod
     def _datasets(cls, value: Any) -> Any:
-        several = [value] if isinstance(value, (str, dict)) else value
-        return [{"source": one} if isinstance(one, str) else one for one in several] if isinstance(several, list) else value
+        return [value] if isinstance(value, (str, dict)) else value
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> MeasureRecipe:

@@ -32,11 +32,6 @@ class MonitorRecipe(Strict):
     monitor: MonitorWords = MonitorWords()
     seed: int = Field(default=0, ge=0)
 
-    @field_validator("pool", mode="before")
-    @classmethod
-    def _pool(cls, value: Any) -> Any:
-        return {"source": value} if isinstance(value, str) else value
-
     @model_validator(mode="after")
     def _sound(self) -> MonitorRecipe:
         if "dedup" in self.hygiene:

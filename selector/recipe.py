@@ -33,6 +33,11 @@ class PoolRecipe(Strict):
     every_turn: bool = False
     skip_bad: bool = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _only_where(cls, value: Any) -> Any:
+        return {"source": value} if isinstance(value, str) else value
+
 
 class MixRecipe(Strict):
     """One part of a mixture."""
@@ -67,11 +72,6 @@ class SelectRecipe(Strict):
         if isinstance(value, bool):  # which Python would count as 1
             raise ValueError(f"a budget is {str(value).lower()}; it must be a whole number")
         return value
-
-    @field_validator("keep", mode="before")
-    @classmethod
-    def _keep(cls, value: Any) -> Any:
-        return {"source": value} if isinstance(value, str) else value
 
     @field_validator("quota", mode="before")
     @classmethod
@@ -116,11 +116,6 @@ class Recipe(Strict):
     select: SelectRecipe
     output: OutputRecipe = OutputRecipe()
     seed: int = Field(default=0, ge=0)
-
-    @field_validator("pool", mode="before")
-    @classmethod
-    def _pool(cls, value: Any) -> Any:
-        return {"source": value} if isinstance(value, str) else value
 
 
 def parse_mix(text: str) -> list[dict[str, Any]]:

@@ -72,11 +72,6 @@ class SplitRecipe(Strict):
     output: OutputRecipe = OutputRecipe()
     seed: int = Field(default=0, ge=0)
 
-    @field_validator("pool", mode="before")
-    @classmethod
-    def _pool(cls, value: Any) -> Any:
-        return {"source": value} if isinstance(value, str) else value
-
     @field_validator("output")
     @classmethod
     def _parquet(cls, value: OutputRecipe) -> OutputRecipe:

@@ -187,7 +187,7 @@ def test_light_dark_and_a_phone(browser, made):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_fault_of_accessibility(browser, made, scheme):
-    """By axe, with everything unfolded: the whole page in the light; in the dark, where only colours differ, the first section and the map."""
+    """By axe, everything unfolded: all of it in the light; in the dark, where only colours differ, the first section and the map."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     path, _ = made
     with opened(browser, path, color_scheme=scheme) as told:

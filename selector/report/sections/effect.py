@@ -123,7 +123,7 @@ def _next(found: Mapping[str, Any]) -> Table:
 
 def _claims(claims: Sequence[Mapping[str, Any]]) -> list[Block]:
     told: list[Block] = []
-    columns = [Column(""), Column("claim"), Column("why")]
+    columns = [Column("verdict"), Column("claim"), Column("why")]
     for paper, caption in ((True, "Claims of arXiv 2505.24768, and what these points say of them"), (False, "Other claims")):
         rows: list[list[Cell]] = [[WORDS[one["word"]], one["says"], one["because"]] for one in claims if one["paper"] is paper]
         if rows:
