@@ -154,6 +154,20 @@ def test_a_table_is_sorted_by_its_heads(browser, made):
         assert "sorted by" in page.locator("#said").inner_text()
 
 
+def test_paper_is_light_and_has_every_plot(browser, made):
+    path, _ = made
+    with opened(browser, path, color_scheme="dark") as told:
+        page = told.page
+        ground = "getComputedStyle(document.body).backgroundColor"
+        assert page.evaluate(ground) == "rgb(18, 20, 24)"
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert page.evaluate(ground) == "rgb(255, 255, 255)"
+        page.wait_for_function("[...document.querySelectorAll('.chart')].every(one => one.querySelector('.main-svg'))")
+        page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+        assert page.evaluate(ground) == "rgb(18, 20, 24)"
+        assert told.errors == []
+
+
 def test_the_numbers_are_saved(browser, made):
     path, found = made
     with opened(browser, path) as told, told.page.expect_download() as waiting:

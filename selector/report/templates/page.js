@@ -50,7 +50,17 @@
   const later = (id, make) => { waiting.set(id, make); watch.observe(document.getElementById(id)); };
   for (const [id, figure] of Object.entries(figures)) later(id, () => draw(id, figure));
   const redraw = () => drawn.forEach((make) => make());
-  window.addEventListener("beforeprint", () => [...waiting.keys()].forEach(start));
+  let theme;  // paper is light, whatever the screen was
+  window.addEventListener("beforeprint", () => {
+    theme = root.dataset.theme;
+    root.dataset.theme = "light";
+    redraw();
+    [...waiting.keys()].forEach(start);
+  });
+  window.addEventListener("afterprint", () => {
+    if (theme) root.dataset.theme = theme; else delete root.dataset.theme;
+    redraw();
+  });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
   const say = (text) => { document.getElementById("said").textContent = text; };
