@@ -58,7 +58,7 @@ def effect(found: Effect, folder: str) -> None:
             str(one["n"]),
             f"{one['residual_sd']['median']:#.3g}",
             one["curvature"]["word"],
-            f"{one['predictive_check'].get('inside', '-')} of {one['predictive_check'].get('of', '-')}",
+            f"{one['predictive_check']['inside']} of {one['predictive_check']['of']}" if "inside" in one["predictive_check"] else "-",
         ]
         for name, one in told["strategies"].items()
         if one["sizes"]

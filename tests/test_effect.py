@@ -320,11 +320,48 @@ def test_too_few_runs_are_said_first(lines, tmp_path):
     assert "Not enough data for a claim" in done.output.splitlines()[1]
 
 
-def test_points_on_a_line_give_no_warning_and_no_nan(tmp_path):
-    found = selector.estimate_effect(simulated(noise=0.0))
+@pytest.mark.parametrize("slope", [4.0, 0.0])
+def test_points_on_a_line_give_no_warning_no_nan_and_no_claim(slope):
+    found = selector.estimate_effect(simulated(slope=slope, noise=0.0, levels=range(0, 101, 10)))
     told = found.to_dict()
     json.dumps(told, allow_nan=False)
-    assert told["strategies"]["response/micro"]["sizes"]["1000"]["slope"]["median"] == pytest.approx(4)
+    assert told["strategies"]["response/micro"]["sizes"]["1000"]["slope"]["median"] == pytest.approx(slope)
+    assert "22 runs score on the line exactly, so that nothing is known of the noise" in found.lead
+    assert (found.claims, found.choices, found.candidates) == ((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (simulated(levels=(50,)), "one level was run; 3 or more are needed"),
+        (simulated(levels=(50,))[:1], "one level was run"),
+        (simulated(levels=(0, 100), sizes=(1000,)), "2 runs cannot decide 2 coefficients"),
+    ],
+)
+def test_what_no_line_goes_through_is_told(lines, told):
+    found = selector.estimate_effect(lines)
+    assert told in found.lead
+    assert found.to_dict()["strategies"]["response/micro"]["sizes"] == {}
+
+
+@pytest.mark.parametrize("follows", [lambda line: 7, lambda line: 100 + line["level"], lambda line: line["size"] / 10])
+def test_a_covariate_that_follows_from_the_others_is_named(follows):
+    lines = [line | {"tokens": follows(line)} for line in simulated(levels=range(0, 101, 10))]
+    found = selector.estimate_effect(lines, covariates=["tokens"])
+    assert found.lead.startswith("Not enough data for a claim: response/micro: 'tokens' says nothing beside size, level")
+
+
+@pytest.mark.parametrize(
+    ("slope", "words", "told"),
+    [
+        (0.5, {}, "no 95 % interval of the gain from 0 to 100 % lies above 0, but for gains that count as none. Response tokens make no"),
+        (-4.0, {}, "no 95 % interval of the gain from 0 to 100 % lies above 0. Response tokens hurt."),
+        (4.0, {"lower_is_better": True}, "no 95 % interval of the gain from 0 to 100 % lies below 0. Response tokens hurt."),
+    ],
+)
+def test_where_nothing_pays_the_reason_holds(slope, words, told):
+    found = selector.estimate_effect(simulated(slope=slope, noise=0.1, levels=range(0, 101, 10)), **words)
+    assert found.lead == f"No strategy is shown to pay at 2,000 rows: {told}" + (" difference that counts." if slope == 0.5 else "")
 
 
 # Reading
@@ -409,6 +446,30 @@ def test_what_a_ladder_achieved_is_joined(tmp_path):
     assert any("response_tokens rises with the level" in note for note in found.notes)
     with pytest.raises(InputError, match=r"size 2,000.*0 sets in the ladders"):
         selector.estimate_effect(simulated(), ladder=[str(folder)])
+
+
+def test_a_layer_that_is_nearly_ours_is_told():
+    lines = simulated() + [line | {"strategy": "response/mirco"} for line in simulated(seed=1)] + [
+        line | {"strategy": "response/letters"} for line in simulated(seed=2)
+    ]  # fmt: skip
+    told = [note for note in selector.estimate_effect(lines).notes if "did you mean" in note]
+    assert told == ["response/mirco (10 runs, the first in row 12) is taken as a strategy of its own; did you mean the layer 'micro'?"]
+
+
+def test_rows_that_repeat_others_are_told():
+    lines = simulated()
+    assert not any("repeat" in note for note in selector.estimate_effect(lines).notes)
+    one, two = (selector.estimate_effect([*lines, *lines[2 : 2 + count]]) for count in (1, 2))
+    assert any(note.startswith("1 row of the scores repeats an earlier one in every column (rows 4 and 12)") for note in one.notes)
+    assert any(note.startswith("2 rows of the scores repeat an earlier one") for note in two.notes)
+    assert len(one.scores.runs) == len(lines) + 1
+
+
+def test_a_file_that_is_no_csv_is_named(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text('side,layer,size,level,score\nresponse,micro,1000,0,3\n"response,micro,1000,0,3\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"scores.csv, row 3: it is no CSV .*mend its quotation marks"):
+        selector.estimate_effect(path)
 
 
 def test_a_proxy_is_named_before_anything_else(tmp_path):

@@ -31,8 +31,8 @@ def claims(found: Sequence[Estimate], curves: Mapping[str, Curvature], size: int
     """What can be said of these strategies at one size; of the paper's claims where its six strategies were run.
 
     `better` is 1, or -1 where lower scores are; a slope is then turned round. Probabilities are those of the posterior; a claim about
-    several strategies has their product,
-    since each has noise of its own. Claims that rest on too few runs are not settled.
+    several strategies has their product, since each has
+    noise of its own. Claims that rest on too few runs are not settled.
     """
     able = [one for one in found if one.posterior is not None and not one.too_few]
     gains = {one.name: one.slope(size).times(better) for one in able}
@@ -94,8 +94,8 @@ def _rising(name: str, curve: Curvature, better: int, six: bool) -> list[Claim]:
         paper=six and name == "response/micro",
     )
     best = ", ".join(f"{100 * level:.0f} % at {size:,}" for size, level in curve.best.items())
-    each = ", ".join(f"{equals(p)} at {size:,}" for size, p in chances.items())
-    told = f"P {each}; a bend predicts left-out scores by {curve.gain:+.1f} ± {curve.error:.1f} ({curve.word}); best scores: {best}"
+    each = ", ".join(f"{shown(p)} at {size:,}" for size, p in chances.items())
+    told = f"P: {each}; a bend predicts left-out scores by {curve.gain:+.1f} ± {curve.error:.1f} ({curve.word}); best scores: {best}"
     return [Claim(said.says, said.p, said.word, told, said.paper)]
 
 

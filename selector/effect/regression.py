@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selector.effect.student import Student
-from selector.errors import InputError
+from selector.errors import InputError, plural
 
 FLAT = np.inf  # the width of a prior that says nothing
 
@@ -58,7 +58,9 @@ def posterior(terms: np.ndarray, scores: np.ndarray, widths: Sequence[float] | N
     targets = np.concatenate([scores, np.zeros(int(tight.sum()))])
     df = len(scores) - int((~tight).sum())
     if df < 1 or np.linalg.matrix_rank(rows) < rows.shape[1]:
-        raise InputError(f"{len(scores)} points cannot decide {terms.shape[1]} coefficients; add runs or leave a term out.")
+        raise InputError(
+            f"{plural(len(scores), 'run')} cannot decide {plural(terms.shape[1], 'coefficient')}; add runs or leave a term out"
+        )
     q_, r_ = np.linalg.qr(rows)
     mean = np.linalg.solve(r_, q_.T @ targets)
     inverse = np.linalg.solve(r_, np.eye(len(mean)))

@@ -44,6 +44,11 @@ def verdict(slope: Mapping[str, float], better: int) -> str:
     return "cannot tell"
 
 
+def _beyond(slope: Mapping[str, float], better: int) -> bool:
+    """Whether the interval is all on the side that is better."""
+    return slope["low"] > 0 if better > 0 else slope["high"] < 0
+
+
 def lead(
     slopes: Mapping[str, Mapping[str, float]],
     found: Sequence[Estimate],
@@ -72,7 +77,9 @@ def lead(
         if best.strategy in peaks:
             told += f" But the scores are bent: the curve is best near {100 * peaks[best.strategy]:.0f} %."
     else:
-        told += f"No strategy is shown to pay at {size:,} rows: every 95 % interval of the gain from 0 to 100 % reaches 0."
+        side = "above" if better > 0 else "below"
+        told += f"No strategy is shown to pay at {size:,} rows: no 95 % interval of the gain from 0 to 100 % lies {side} 0"
+        told += ", but for gains that count as none." if any(_beyond(slopes[name], better) for name in words) else "."
     for word, says in (("hurts", "hurt"), ("no effect", "make no difference that counts"), ("cannot tell", "cannot be told from nothing")):
         if names := [thing(name) for name, one in words.items() if one == word]:
             told += f" {', '.join(names)[0].upper()}{', '.join(names)[1:]} {says}." if sure or word != "cannot tell" else ""

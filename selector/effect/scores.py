@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from selector.effect import table
@@ -83,6 +84,7 @@ def read(given: Any, words: EffectWords) -> Scores:
             raise place.wrong("level", f"{level:g}", f"levels are read as {unit} here; write numbers from 0 to {top:g}")
     runs = tuple(_run(row, level / top, place) for row, level, top, place in zip(rows, levels, tops, places, strict=True))
     _nothing_twice(runs, source, "seed" in rows[0])
+    notes += _misspelt(runs) + _copies(runs)
     return Scores(runs, source, unit, form, tuple(notes), table.proxy(given))
 
 
@@ -156,6 +158,37 @@ def _run(row: Row, level: float, place: _Place) -> Run:
         spread = (wins * (1 - mean) ** 2 + ties * (0.5 - mean) ** 2 + losses * mean**2) / judged
         score, error = 100 * mean, 100 * math.sqrt(spread / judged) if error is None else error
     return Run(strategy, level, int(size), score, str(row.get("seed", "")).strip(), error, dict(row))
+
+
+def _misspelt(runs: Sequence[Run]) -> list[str]:
+    """Layers may be of the user's own, so one that is nearly one of ours is told, and taken as it is written."""
+    told = []
+    for strategy in dict.fromkeys(run.strategy for run in runs):
+        layer = strategy.partition("/")[2]
+        if layer not in LAYERS and (near := get_close_matches(layer.lower(), LAYERS, n=1)):
+            own = [run.other[LINE] for run in runs if run.strategy == strategy]
+            told.append(
+                f"{strategy} ({plural(len(own), 'run')}, the first in row {own[0]}) is taken as a strategy of its own; did you mean the "
+                f"layer '{near[0]}'?"
+            )
+    return told
+
+
+def _copies(runs: Sequence[Run]) -> list[str]:
+    """Without seeds runs of one level are told apart by their scores alone; a row that repeats another in everything may be a slip."""
+    first: dict[tuple[tuple[str, str], ...], int] = {}
+    again = []
+    for run in runs:
+        key = tuple((name, str(value)) for name, value in run.other.items() if name != LINE)
+        if first.setdefault(key, run.other[LINE]) != run.other[LINE]:
+            again.append((first[key], run.other[LINE]))
+    if not again:
+        return []
+    return [
+        f"{plural(len(again), 'row')} of the scores {'repeats' if len(again) == 1 else 'repeat'} an earlier one in every column (rows "
+        f"{again[0][0]} and {again[0][1]}) and {'counts as a run' if len(again) == 1 else 'count as runs'} all the same; give runs a seed, "
+        "or take copies out"
+    ]
 
 
 def _nothing_twice(runs: Sequence[Run], source: str, seeds: bool) -> None:

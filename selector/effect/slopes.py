@@ -62,7 +62,9 @@ class Estimate:
     def extrapolates(self) -> str:
         """What of 0 to 100 % was not run; '' where it all was."""
         low, high = float(self.design.x.min()), float(self.design.x.max())
-        return "" if low <= 0.05 and high >= 0.95 else f"{100 * low:.0f} to {100 * high:.0f} % was run"
+        if low <= 0.05 and high >= 0.95:
+            return ""
+        return f"{100 * low:.0f} to {100 * high:.0f} % was run" if low < high else f"only {100 * low:.0f} % was run"
 
 
 def estimates(scores: Scores, words: EffectWords) -> list[Estimate]:
@@ -85,8 +87,21 @@ def estimate(runs: Sequence[Run], scale: Scale, words: EffectWords, **changed: A
         hc3 = told["errors"] == "hc3"
         found = robust(terms, made.scores) if hc3 else posterior(terms, made.scores, made.widths(PRIORS[told["prior"]]))
     except InputError as error:
-        return Estimate(made, None, str(error), told["errors"])
+        return Estimate(made, None, _undecided(made) or str(error), told["errors"])
     return Estimate(made, found, _too_few(made, found), told["errors"])
+
+
+def _undecided(made: Design) -> str:
+    """Why more runs like these would not do either; '' where they might."""
+    if len(set(made.x.tolist())) == 1:
+        return f"one level was run; {FEWEST_LEVELS} or more are needed to see whether the score rises evenly"
+    terms = made.terms()
+    rank, first = np.linalg.matrix_rank(terms), len(made.kinds) - len(made.names)
+    if len(terms) > terms.shape[1]:
+        for place, name in enumerate(made.names, start=first):
+            if np.linalg.matrix_rank(np.delete(terms, place, axis=1)) == rank:
+                return f"'{name}' says nothing beside size, level and other covariates (it follows from them exactly); leave it out"
+    return ""
 
 
 def _too_few(made: Design, found: Posterior) -> str:
@@ -97,6 +112,10 @@ def _too_few(made: Design, found: Posterior) -> str:
     if left < FEWEST_LEFT:
         told = f"{len(made.scores)} runs for {len(made.kinds)} coefficients leave {left} to judge the noise by"
         return f"{told}; a claim needs {FEWEST_LEFT} or more"
+    if found.variance == 0:
+        return (
+            f"{len(made.scores)} runs score on the line exactly, so that nothing is known of the noise; give scores with all their digits"
+        )
     return ""
 
 

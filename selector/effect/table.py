@@ -85,10 +85,13 @@ def _file(path: Path) -> list[dict[str, Any]]:
     header = text.partition("\n")[0]
     between = max(",\t;", key=header.count)
     rows: list[dict[str, Any]] = []
-    for number, row in enumerate(csv.DictReader(io.StringIO(text), delimiter=between, strict=True), start=2):
-        if None in row or None in row.values():
-            raise InputError(f"{path}, row {number}: it has another number of cells than the header; mend the row.")
-        rows.append({str(name).strip(): value for name, value in row.items()})
+    try:
+        for number, row in enumerate(csv.DictReader(io.StringIO(text), delimiter=between, strict=True), start=2):
+            if None in row or None in row.values():
+                raise InputError(f"{path}, row {number}: it has another number of cells than the header; mend the row.")
+            rows.append({str(name).strip(): value for name, value in row.items()})
+    except csv.Error as error:
+        raise InputError(f"{path}, row {len(rows) + 2}: it is no CSV ({error}); mend its quotation marks.") from None
     return rows
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from selector.report import charts
 from selector.report.blocks import Block, Cell, Chart, Column, Prose, Section, Table
 
+BAND = ("low", "high")
 WORDS = {"supported": "✓ supported", "contradicted": "✗ contradicted", "not settled": "? not settled"}
 
 
@@ -18,12 +19,12 @@ def section(found: Mapping[str, Any]) -> Section:
     blocks: list[Block] = [Prose(note, "note") for note in found["notes"]]
     if able:
         blocks += [_slopes(able, found["model"]["rope"])]
-        blocks += [_decision(found)] if len(found["decision"]["strategies"]) > 1 else []
+        blocks += _decision(found) if len(found["decision"]["strategies"]) > 1 else []
         blocks += [_next(found)] if found["decision"]["next_runs"] else []
         blocks += _claims(found["claims"])
         blocks += [_points(name, one, found) for name, one in able.items()]
         blocks += [_interaction(able, found["model"]["rope"])] if any(len(one["sizes"]) > 1 for one in able.values()) else []
-        blocks += [Prose(found["model"]["words"], "note"), _checks(able), _sensitivity(able, found["decision"]["size"])]
+        blocks += [Prose(found["model"]["words"], "note"), *_checks(able), _sensitivity(able, found["decision"]["size"])]
     return Section("effect", "Does it pay?", found["lead"], blocks)
 
 
@@ -103,13 +104,13 @@ def _slopes(able: Mapping[str, Any], rope: float) -> Chart:
     )
 
 
-def _decision(found: Mapping[str, Any]) -> Table:
+def _decision(found: Mapping[str, Any]) -> list[Block]:
     told = found["decision"]
     form = _form({name: one for name, one in found["strategies"].items() if one["sizes"]})
     columns = [Column("strategy"), Column("expected gain", form), Column("P(gains most)", ".3f"), Column("expected regret", form[1:])]
     rows = [[name, one["gain"], one["p_best"], one["regret"]] for name, one in told["strategies"].items()]
-    caption = f"The decision at {told['size']:,} rows. Regret: how much more the best strategy, whichever it is, is expected to gain"
-    return Table(caption, columns, rows)
+    says = "Expected regret: how much more the best strategy, whichever it is, is expected to gain."
+    return [Table(f"The decision at {told['size']:,} rows", columns, rows), Prose(says, "note")]
 
 
 def _next(found: Mapping[str, Any]) -> Table:
@@ -156,10 +157,17 @@ def _points(name: str, one: Mapping[str, Any], found: Mapping[str, Any]) -> Char
         )
     columns = [Column("rows", ",.0f"), Column("level, %", ".0f"), Column("score", ".4g")]
     table = Table("Runs", columns, [[at["size"], 100 * at["x"], at["score"]] for at in one["points"]], folded=True)
-    scores = [at["score"] for other in found["strategies"].values() for at in other["points"]]
-    room = 0.12 * (max(scores) - min(scores)) or 1.0
-    same = {"range": [min(scores) - room, max(scores) + room]}  # so that strategies are compared by eye
+    same = {"range": _room(found)}  # so that strategies are compared by eye
     return Chart(name, charts.figure(data, "diversity, % of the range", "score", yaxis=same), says, table)
+
+
+def _room(found: Mapping[str, Any]) -> list[float]:
+    """Of all points and bands; where a band is wider than all points together it is cut."""
+    scores = [at["score"] for one in found["strategies"].values() for at in one["points"]]
+    bands = [at[end] for one in found["strategies"].values() for line in one.get("lines", {}).values() for at in line for end in BAND]
+    low, high = min(scores), max(scores)
+    most = (high - low) or 1.0
+    return [max(min([low, *bands]), low - most / 2) - 0.06 * most, min(max([high, *bands]), high + most / 2) + 0.06 * most]
 
 
 def _interaction(able: Mapping[str, Any], rope: float) -> Chart:
@@ -192,15 +200,10 @@ def _interaction(able: Mapping[str, Any], rope: float) -> Chart:
     return Chart("How the gain changes with size", charts.figure(data, "rows of the set", "gain"), says, Table("Change", columns, rows))
 
 
-def _checks(able: Mapping[str, Any]) -> Table:
+def _checks(able: Mapping[str, Any]) -> list[Block]:
     columns = [Column("strategy"), Column("runs", ".0f"), Column("noise (sd)", "#.3g"), Column("from", "#.3g"), Column("to", "#.3g")]
-    columns += [
-        Column("straight or bent"),
-        Column("best level by size"),
-        Column("largest residual", ".2f"),
-        Column("neighbours alike", ".2f"),
-    ]
-    columns += [Column("noise by size", ".2f"), Column("left out, in 95 %")]
+    columns += [Column("straight or bent"), Column("best level by size"), Column("largest", ".2f"), Column("alike", ".2f")]
+    columns += [Column("sizes", ".2f"), Column("left out, inside")]
     rows: list[list[Cell]] = []
     for name, one in able.items():
         noise, check = one["residual_sd"], one["predictive_check"]
@@ -210,10 +213,12 @@ def _checks(able: Mapping[str, Any]) -> Table:
         inside = f"{check['inside']} of {check['of']}" if "inside" in check else None
         row: list[Cell] = [name, one["n"], noise["median"], noise["low"], noise["high"], one["curvature"]["word"], best]
         rows.append([*row, check.get("largest"), check.get("runs in a row"), check.get("sizes"), inside])
-    caption = (
-        "Checks. Three shares of scores drawn from the model that are as extreme as the real ones: under 0.05 it does not make such scores"
+    says = (
+        "Largest, alike and sizes are shares of scores drawn from the model that are as extreme as the real ones, in the largest residual, "
+        "in how alike the residuals of neighbouring levels are, and in how the noise differs from size to size: under 0.05 the model does "
+        "not make such scores. Left out, inside: how many runs lie in the 95 % interval that the others give them."
     )
-    return Table(caption, columns, rows)
+    return [Table("Checks", columns, rows), Prose(says, "note")]
 
 
 def _sensitivity(able: Mapping[str, Any], size: int) -> Table:
