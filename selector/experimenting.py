@@ -43,7 +43,7 @@ def run(recipe: ExperimentRecipe, output: str | Path, options: Options | None = 
         raise RecipeError("two of the experiment's runs have one name: a folder or a seed is named twice; name each once.")
     _open(recipe, folder, options.overwrite, resume)
     about = dict(zip((one.name for one in runs), planned, strict=True))
-    ended: dict[str, dict[str, Any]] = {one.name: found for one in runs if (found := _finished(one)) is not None}
+    ended: dict[str, dict[str, Any]] = {one.name: found for one in runs if (found := _finished(one, words)) is not None}
     failed: dict[str, str] = {}
 
     def done(one: Trial, found: dict[str, Any]) -> None:
@@ -135,9 +135,10 @@ def _place(source: str, config: str | None) -> str:
     return str((path / "data" / config if config else path).resolve()) if path.exists() or config else source
 
 
-def _finished(one: Trial) -> dict[str, Any] | None:
+def _finished(one: Trial, words: ExperimentWords) -> dict[str, Any] | None:
+    """What the run's folder says, where it has ended well and with every number that is wanted."""
     found = trials.told(one)
-    return found if found is not None and found["state"] == "finished" else None
+    return found if found is not None and found["state"] == "finished" and not _lacking(found["result"], words) else None
 
 
 def _columns(result: Mapping[str, Any], words: ExperimentWords) -> dict[str, float]:

@@ -128,6 +128,22 @@ def test_a_score_that_lacks_its_number_fails(ladder, tmp_path):
         do(recipe(ladder, score="echo '{\"score\": NaN}'"), tmp_path / "b")
 
 
+def test_a_run_without_its_number_is_scored_again(ladder, tmp_path):
+    out, flag = tmp_path / "out", tmp_path / "mended"
+    words = {
+        "train": f"echo x >> {tmp_path}/trained",
+        "score": f"test -e {flag} && echo '{{\"score\": 1}}' || echo '{{\"accuracy\": 1}}'",
+    }
+    for resume in (False, True):
+        with pytest.raises(FailedRuns, match=r"2 runs of 2 failed.*no number 'score'"):
+            do(recipe(ladder, **words), out, resume=resume)
+        assert lines(out / "scores.csv") == []
+    flag.touch()
+    do(recipe(ladder, **words), out, resume=True)
+    assert [one["score"] for one in lines(out / "scores.csv")] == ["1.0", "1.0"]
+    assert (tmp_path / "trained").read_text().split() == ["x", "x"]
+
+
 def test_output_may_be_let_go(ladder, tmp_path):
     do(recipe(ladder, train="touch {output}/model", keep_output=False), tmp_path / "out")
     assert not list((tmp_path / "out").rglob("model"))
