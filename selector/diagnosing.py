@@ -87,6 +87,7 @@ def solve(
     names, rows = [one.name for one in scene.subsets], [len(one.rows) for one in scene.subsets]
     found["answer"]["next"] = advice(recipe, names, rows, len(scene.pool), found["answer"], written)
     found["method"] = {
+        "read": [{**found["pool"], "name": "pool"}, *found["subsets"]],
         "features": {f"{layer}/{facet.side}": dict(said) for facet in facets for layer, said in facet.facts().items()},
         "versions": manifest.versions(),
         "recipe": recipes.write(recipe),

@@ -15,7 +15,7 @@ from selector.diagnosis_recipe import DiagnosisRecipe
 from selector.errors import InputError, UnknownName
 from selector.findings import answer as answers
 from selector.recipe import PoolRecipe
-from selector.report.sections import answer
+from selector.report.sections import answer, method
 from tests.command import command
 from tests.test_planted import PLACES, demo, narrow  # noqa: F401 (demo is a fixture)
 
@@ -64,6 +64,13 @@ def test_everything_is_json_and_every_finding_is_there(small):
     _, _, found = small
     json.dumps(found.found, allow_nan=False)
     assert {name for name in diagnosing.FINDINGS if found.found[name]} == set(diagnosing.FINDINGS)
+
+
+def test_what_was_read_is_told_with_its_fingerprint(small):
+    pool, subsets, found = small
+    table = next(block for block in method.section(found.found["method"]).blocks if getattr(block, "caption", "") == "What was read")
+    assert [row[-1] for row in table.rows] == [one.fingerprint for one in (pool, *subsets)]
+    assert [row[2] for row in table.rows] == [400, 80, 80]
 
 
 def test_half_is_the_fewest_types_that_carry_half():

@@ -12,7 +12,8 @@ import pytest
 
 from selector.report import charts
 from selector.report.blocks import Chart, Column, Command, Example, Examples, Prose, Section, Table
-from selector.report.page import cell, embedded, page
+from selector.report.page import cell, embedded, page, tied
+from selector.report.sections import answer
 
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)> & \" ' \u2028 ]]> <!--"
 
@@ -105,3 +106,28 @@ def test_a_page_is_the_same_twice():
 
 def test_a_page_without_charts_needs_no_plots():
     assert len(page("t", "l", [Section("one", "One", "lead", [Prose("text")])], {})) < 60_000
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "said"),
+    [(-0.04, "+,.1f", "0.0"), (0.04, "+,.1f", "0.0"), (-0.00004, ",.4f", "0.0000"), (-0.06, "+,.1f", "-0.1"), (-10.0, "+,.0f", "-10"),
+     (0, ",.0f", "0"), (None, ",.0f", "–"), ("-0.0", ",.1f", "-0.0")],
+)  # fmt: skip
+def test_a_zero_has_no_sign(value, form, said):
+    assert cell(value, Column("t", form)) == said
+
+
+def test_a_number_keeps_its_percent_sign():
+    assert tied("from 3 % to 36 % of %") == "from 3\u00a0% to 36\u00a0% of %"
+
+
+def test_what_is_due_to_length_alone_is_said():
+    def place(layer, word, matched):
+        told = {"name": "a", "word": word, "t": -9.0, "matched_word": matched, "matched_t": 0.0}
+        return {"side": "response", "layer": layer, "types": 9, "half": 3,
+                "subsets": [{**told, "half": 2, "types": 5, "half_at_random": None, "types_at_random": None}]}  # fmt: skip
+
+    places = [place("meso", "thin", "as random"), place("micro", "diverse", "diverse"), place("macro", "as random", "as random")]
+    found = {"places": places, "limit": 3.0, "rule": "r", "next": {"command": "c", "why": "w"}}
+    lead = answer.section(found).lead
+    assert lead == ("a is thin at response/meso (but not at equal length), diverse at response/micro, like random subsets elsewhere.")

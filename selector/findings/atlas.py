@@ -50,7 +50,7 @@ def find(scene: Scene) -> dict[str, Any]:
         "texts": {side: [scene.text(side, int(row), length) for row in rows] if scene.show == OPEN else [] for side in scene.facets},
         "sets": [
             {"name": "pool", "kind": "pool", "points": np.searchsorted(rows, np.sort(shuffled)).tolist()},
-            *({"name": "random", "kind": "random", "points": np.searchsorted(rows, random).tolist()} for _ in of_subsets[:1]),
+            *({"name": "by chance", "kind": "random", "points": np.searchsorted(rows, random).tolist()} for _ in of_subsets[:1]),
             *(
                 {"name": one.name, "kind": "subset", "points": np.searchsorted(rows, drawn).tolist(), "rows": len(one.rows)}
                 for one, drawn in zip(scene.subsets, of_subsets, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from selector.core import Progress, Rows
 
 READ = 600  # characters of a text
+BREAK = re.compile(r"\\[nrt](?=[^a-z])")  # as in "\\nOptions"
 VOCABULARY = 30_000  # most frequent words
 TOLD = 3
 # What is left of "didn't" and the like once the apostrophe is gone.
@@ -63,7 +65,8 @@ def own_words(texts: Sequence[str], label: NDArray[np.int64], clusters: Rows, pr
         dtype=np.float64,
     )
     try:
-        counts = reader.fit_transform(text[:READ] for text in texts)
+        # A line break written as a backslash and a letter would leave its letter on the next word.
+        counts = reader.fit_transform(BREAK.sub(" ", text[:READ]) for text in texts)
     except ValueError:  # nothing but stop words
         return dict.fromkeys(clusters.tolist(), "")
     place = np.full(int(label.max(initial=-1)) + 2, -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -32,7 +33,12 @@ def page(title: str, lead: str, sections: Sequence[Section], data: Mapping[str, 
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"cell": cell, "kind": lambda block: type(block).__name__.lower(), "json": lambda value: Markup(embedded(value))}
+    environment.filters |= {
+        "cell": cell,
+        "tied": tied,
+        "kind": lambda block: type(block).__name__.lower(),
+        "json": lambda value: Markup(embedded(value)),
+    }
     return environment.get_template("page.html").render(
         title=title,
         lead=lead,
@@ -61,7 +67,15 @@ def cell(value: Cell, column: Column) -> str:
     """A cell as a person reads it."""
     if value is None:
         return "–"
-    return format(value, column.form) if column.form and not isinstance(value, str) else str(value)
+    if not column.form or isinstance(value, str):
+        return str(value)
+    said = format(value, column.form)
+    return said if said[0] not in "+-" or any("1" <= letter <= "9" for letter in said) else said[1:]  # a zero has no sign
+
+
+def tied(text: str) -> str:
+    """The text with no line break between a number and its % sign."""
+    return re.sub(r"(?<=\d) %", "\u00a0%", text)
 
 
 def _digest(script: str) -> str:

@@ -71,12 +71,16 @@ def against_random(title: str, axis: str, rows: Sequence[tuple[str, Mapping[str,
         "hovertemplate": "%{y}: random mean %{x:.2%}<extra></extra>",
     }  # fmt: skip
     own = {
-        "type": "scatter", "mode": "markers", "name": "subset", "x": values, "y": labels,
+        "type": "scatter", "mode": "markers", "name": "subset", "x": values, "y": labels, "cliponaxis": False,
         "marker": {"color": "--series-1", "symbol": "diamond", "size": 13},
         "hovertemplate": "%{y}: %{x:.2%}<extra></extra>",
     }  # fmt: skip
     figure = charts.figure(
-        [by_chance, own], axis, "", xaxis={"tickformat": ".2~%", "nticks": 8}, yaxis={"type": "category", "autorange": "reversed"}
+        [by_chance, own],
+        axis,
+        "",
+        xaxis={"tickformat": ".2~%", "nticks": 8, "rangemode": "nonnegative"},
+        yaxis={"type": "category", "autorange": "reversed", "ticklabelstandoff": 8},
     )
     columns = [
         Column("subset"), Column("share", ".2%"), Column("random mean", ".2%"), Column("random lowest", ".2%"),

@@ -18,8 +18,8 @@ def section(found: Mapping[str, Any]) -> Section:
     blocks: list[Block] = []
     if names:
         blocks += [_chart(places, names, found["limit"]), _verdicts(places), Prose(f"How it is called: {found['rule']}.", "note")]
-    blocks.append(_halves(places))
-    blocks.append(Command(found["next"]["command"], found["next"]["why"], "What to do next"))
+    then, halves = Command(found["next"]["command"], found["next"]["why"], "What to do next"), _halves(places)
+    blocks += [then, halves] if names else [halves, then]
     return Section("answer", "Where it is thin", _lead(places, names), blocks)
 
 
@@ -28,20 +28,25 @@ def _lead(places: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
         least = min(places, key=lambda one: one["half"] / max(1, one["types"]))
         return f"No subset is named, so nothing is held against chance. {_half(least)}"
     thin = [(one["t"], _place(place), one["name"]) for place in places for one in place["subsets"] if one["word"] == "thin"]
-    said = [_said(name, [(_place(place), place["subsets"][number]["word"]) for place in places]) for number, name in enumerate(names)]
+    said = [_said(name, [(_place(place), place["subsets"][number]) for place in places]) for number, name in enumerate(names)]
     if len(thin) > 1:
         t, place, name = min(thin)
         said.insert(0, f"The thinnest place is {place}{f' of {name}' if len(names) > 1 else ''} (t = {t:,.1f}).")
     return " ".join(said)
 
 
-def _said(name: str, words: Sequence[tuple[str, str]]) -> str:
-    by_word = {word: [place for place, one in words if one == word] for word in ("thin", "diverse")}
+def _said(name: str, words: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    by_word = {word: [f"{place}{_by_length(one)}" for place, one in words if one["word"] == word] for word in ("thin", "diverse")}
     told = [f"{word} at {_listed(some)}" for word, some in by_word.items() if some]
     if not told:
-        return f"{name} is as random at all {len(words)} places." if all(one == "as random" for _, one in words) else f"{name}: no verdict."
+        same = all(one["word"] == "as random" for _, one in words)
+        return f"{name} is like random subsets at all {len(words)} places." if same else f"{name}: no verdict."
     rest = len(words) - sum(len(some) for some in by_word.values())
-    return f"{name} is {', '.join(told)}{', as random elsewhere' if rest else ''}."
+    return f"{name} is {', '.join(told)}{', like random subsets elsewhere' if rest else ''}."
+
+
+def _by_length(one: Mapping[str, Any]) -> str:
+    return " (but not at equal length)" if one["matched_word"] == "as random" else ""
 
 
 def _chart(places: Sequence[Mapping[str, Any]], names: Sequence[str], limit: float) -> Chart:
@@ -163,8 +168,8 @@ def _carries(place: Mapping[str, Any], whose: str) -> str:
     side = place["side"]
     return {
         "macro": f"Half of {whose} {side}s fall into",
-        "meso": f"Half of {whose} tags on {side}s are uses of",
-        "micro": f"Half of {whose} mid-band use in {side}s is of",
+        "meso": f"Half of {whose} tagging of {side}s falls on",
+        "micro": f"Half of {whose} mid-band use in {side}s falls on",
     }[place["layer"]]
 
 

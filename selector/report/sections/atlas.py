@@ -8,6 +8,7 @@ from typing import Any
 from selector.errors import plural
 from selector.report import charts
 from selector.report.blocks import Block, Chart, Column, Prose, Section, Special, Table
+from selector.report.phrases import listed
 
 STRONG = 4.0  # standard deviations: among 200 clusters and some subsets, chance alone hardly ever gets there
 SHOWN = 12  # clusters in a chart
@@ -17,10 +18,12 @@ def section(found: Mapping[str, Any]) -> Section:
     """The map with both sides, then a table of clusters for each side."""
     names = [one["name"] for one in found["sets"] if one["kind"] == "subset"]
     every = found["pool_points"] == found["pool_rows"]
+    more = any(one["rows"] > found["each"] for one in found["sets"] if one["kind"] == "subset")
+    each = f", and of each subset {found['each']:,} by chance where it has more" if more else ", and all rows of the subsets"
     drawn = (
         (f"All {found['pool_rows']:,} rows of the pool are drawn" if every else
          f"{found['points']:,} rows are drawn: {found['pool_points']:,} of the pool's {found['pool_rows']:,} by chance")
-        + (f", and of each subset {found['each']:,} by chance where it has more" if names else "")
+        + (each if names else "")
         + ". Rows of like meaning lie near each other (UMAP); distances across the map mean little, and shares are of all rows."
     )  # fmt: skip
     blocks: list[Block] = [
@@ -41,13 +44,16 @@ def _lead(names: Sequence[str], sides: Mapping[str, Any]) -> str:
         if told["clusters"]:
             largest, all_of_them = told["clusters"][0], plural(told["all_clusters"], "cluster")
             said.append(f"{side.capitalize()}s fall into {all_of_them}; the largest ({largest['name']}) has {largest['rows']:,} rows.")
+    same = []
     for number, name in enumerate(names):
         zs = [one["subsets"][number]["z"] for told in sides.values() for one in told["clusters"]]
         over, under = sum(z is not None and z > STRONG for z in zs), sum(z is not None and z < -STRONG for z in zs)
         if over or under:
             said.append(f"{name} holds far more rows of {plural(over, 'cluster')} and far fewer of {under:,} than chance would.")
         else:
-            said.append(f"{name} holds of every cluster about what chance would give it.")
+            same.append(name)
+    if same:
+        said.append(f"{listed(same)} {'holds' if len(same) == 1 else 'hold'} of every cluster about what chance would give.")
     return " ".join(said)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from selector.report import charts
 from selector.report.blocks import Block, Chart, Column, Prose, Section, Table
+from selector.report.phrases import percent
 
 SIGNS = {1: "▲ more is more diverse", -1: "▼ less is more diverse", 0: "– neither"}
 STRONG = 2.0  # standard deviations from random: told in words
@@ -52,8 +53,8 @@ def _measures(side: str, names: Sequence[str], some: Sequence[Mapping[str, Any]]
         Column("layer"),
         Column("direction"),
         Column("paper r", "+.2f"),
-        Column("random", ",.4g"),
-        Column("± sd", ",.2g"),
+        Column("random mean", ",.4g"),
+        Column("random sd", ",.2g"),
     ]
     for name in names:
         columns += [Column(name, ",.4g"), Column("z", "+,.1f"), Column("percentile", ".0f")]
@@ -89,6 +90,6 @@ def _overlap(names: Sequence[str], found: Mapping[str, Any]) -> Chart:
     }  # fmt: skip
     pairs = [(values[i][j], names[i], names[j]) for i in range(len(names)) for j in range(i)]
     most = max(pairs)
-    said = f"Rows in both, as a share of rows in either (Jaccard). {most[1]} and {most[2]} share most: {most[0]:.1%}."
+    said = f"Rows in both, as a share of rows in either (Jaccard). {most[1]} and {most[2]} share most: {percent(most[0])}."
     figure = charts.figure([data], "", "", yaxis={"autorange": "reversed"}, margin={"l": 10, "r": 10, "t": 10, "b": 30})
     return Chart("Overlap", figure, said, None, 90 + 42 * len(names))

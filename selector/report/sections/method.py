@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selector.report.blocks import Block, Column, Prose, Section, Special, Table
@@ -32,6 +32,7 @@ def section(found: Mapping[str, Any]) -> Section:
     ]
     blocks: list[Block] = [
         *(Prose(note[:1].upper() + note[1:] + ".", "note") for note in found["notes"]),
+        _read(found["read"]),
         Table("Definitions, after arXiv 2505.24768", [Column("word"), Column("meaning")], [list(one) for one in DEFINITIONS]),
         Table("How features were found", [Column("layer/side"), Column("parameter"), Column("value")], features, folded=True),
         Table("Versions", [Column("package"), Column("version")], [list(one) for one in found["versions"].items()], folded=True),
@@ -45,3 +46,17 @@ def section(found: Mapping[str, Any]) -> Section:
     again = f"Everything random follows from the seed {found['seed']}: the same data, words and versions give the same page."
     lead = f"{chance}{again} {SHOWN[found['show']]}"
     return Section("method", "Method", lead, blocks)
+
+
+def _read(read: Sequence[Mapping[str, Any]]) -> Table:
+    """Which rows, so that anyone can tell whether theirs are the same."""
+    columns = [
+        Column("what"), Column("from"), Column("rows read", ",.0f"), Column("left out"), Column("repeated", ",.0f"),
+        Column("rows used", ",.0f"), Column("fingerprint"),
+    ]  # fmt: skip
+    rows = [
+        [one["name"], one["source"], one["read"], ", ".join(f"{count:,} {why}" for why, count in one["dropped"].items()) or "none",
+         one["repeated"], one["rows"], one["fingerprint"]]
+        for one in read
+    ]  # fmt: skip
+    return Table("What was read", columns, rows)

@@ -41,12 +41,17 @@ def _lead(found: Mapping[str, Any]) -> str:
         shifts = [(one["subsets"][number] - one["share"], one) for one in found["sources"]]
         shift, most = max(shifts, key=lambda one: abs(one[0]))
         if abs(shift) >= 0.02:
-            told.append(f"{percent(most['subsets'][number])} of {name} is from {most['name']}, {percent(most['share'])} of the pool.")
+            told.append(f"{most['name']} is {percent(most['subsets'][number])} of {name} and {percent(most['share'])} of the pool.")
     made = found["synthetic"]
     if made is not None:
         told.append(f"{percent(made['rows'] / (made['rows'] + made['real']))} of the rows are synthetic.")
         for side, said in made["sides"].items():
-            new = listed([counted(one["new"], NAMED[layer][:-1]) for layer, one in said["layers"].items()])
+            new = listed(
+                [
+                    counted(one["new"], NAMED[layer][:-1]) if one["new"] else f"no {NAMED[layer][:-1]}"
+                    for layer, one in said["layers"].items()
+                ]
+            )
             told.append(f"On {side}s they add {new} that no real row has.")
         places = [
             (one["distance"]["value"] - one["distance"]["chance"]["mean"], f"{side}/{layer}", one["distance"])
@@ -137,7 +142,7 @@ def _distances(made: Mapping[str, Any]) -> Chart:
 def _added(made: Mapping[str, Any]) -> Table:
     columns = [
         Column("side"), Column("layer"), Column("types of real rows", ",.0f"), Column("of synthetic rows", ",.0f"),
-        Column("only synthetic", ",.0f"), Column("only real", ",.0f"), Column("synthetic rows that add", ",.0f"),
+        Column("only synthetic", ",.0f"), Column("only real", ",.0f"), Column("rows that add", ",.0f"),
         Column("that only repeat", ",.0f"),
     ]  # fmt: skip
     rows = [

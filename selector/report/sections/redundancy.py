@@ -43,9 +43,10 @@ def _lead(found: Mapping[str, Any]) -> str:
         f"nothing would repeat{exactly}."
     ]
     listed_sources = [one for one in (found["sources"] or {"listed": []})["listed"] if one["in_groups"]]
-    if listed_sources:
-        most = max(listed_sources, key=lambda one: one["in_groups"])
-        told.append(f"Most are from {most['name']}: {most['in_groups']:,} rows, {percent(most['share'])} of that source.")
+    by_rows = sorted(listed_sources, key=lambda one: -one["in_groups"])
+    if by_rows and (len(by_rows) == 1 or by_rows[0]["in_groups"] > by_rows[1]["in_groups"]):
+        most = by_rows[0]
+        told.append(f"The source with most of them is {most['name']}: {most['in_groups']:,} rows, {percent(most['share'])} of that source.")
     told += [
         f"{one['name']} repeats itself in {standing(one['again'], found['sets'], 'of its rows')}."
         for one in found["subsets"]
@@ -69,8 +70,9 @@ def _sizes(found: Mapping[str, Any]) -> Chart:
     labels = [f"{one['rows']} rows" for one in found["sizes"][: last + 1]]
     groups = [one["groups"] for one in found["sizes"][: last + 1]]
     figure = charts.figure(
-        [charts.bars("groups", labels, groups, 0)], "groups", "", yaxis={"autorange": "reversed", "type": "category"}, showlegend=False
-    )
+        [charts.bars("groups", labels, groups, 0)], "groups", "", xaxis={"dtick": 1} if max(groups) <= 10 else {},
+        yaxis={"autorange": "reversed", "type": "category"}, showlegend=False,
+    )  # fmt: skip
     says = (
         f"How many groups have how many rows. {counted(found['near']['groups'], 'group')} in all, the largest of {found['largest']:,} rows."
     )
@@ -92,7 +94,7 @@ def _sources(found: Mapping[str, Any]) -> Chart:
     across = found["sources"]["groups_across"]
     says = (
         f"{most['name']} repeats itself most: {percent(most['share'])} of its {most['rows']:,} rows stand in a group. "
-        f"{counted(across, 'group')} {'has' if across == 1 else 'have'} rows of several sources."
+        f"{counted(across, 'group') if across else 'No group'} {'have' if across > 1 else 'has'} rows of several sources."
     )
     columns = [Column("source"), Column("rows", ",.0f"), Column("rows in groups", ",.0f"), Column("share", ".2%")]
     numbers = Table(
@@ -101,7 +103,7 @@ def _sources(found: Mapping[str, Any]) -> Chart:
     return Chart("By source", figure, says, numbers, 120 + 26 * len(some))
 
 
-def _subsets(found: Mapping[str, Any], key: str) -> Chart:
+def _subsets(found: Mapping[str, Any], key: str) -> Block:
     rows = [(one["name"], one[key]) for one in found["subsets"]]
     if key == "in_groups":
         title, axis = "Rows of subsets with a near-duplicate in the pool", "share of the subset's rows"
@@ -109,6 +111,10 @@ def _subsets(found: Mapping[str, Any], key: str) -> Chart:
     else:
         title, axis = "Rows of subsets that repeat another row of the subset", "share of the subset's rows"
         says = "Share of a subset's rows that could go so that no group has two rows in it: what it spends on copies, beside random sets."
+    if not any(one[end] for _, one in rows for end in ("value", "high")):
+        if key == "in_groups":
+            return Prose(f"No row of a subset has a near-duplicate in the pool, and none of its {found['sets']} random sets' rows has one.")
+        return Prose(f"No subset repeats one of its own rows, nor does one of its {found['sets']} random sets.")
     return against_random(title, axis, rows, found["sets"], says)
 
 

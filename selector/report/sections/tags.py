@@ -26,7 +26,9 @@ def section(found: Mapping[str, Any]) -> Section | None:
         blocks += [_top(side, said), _pairs(side, said)]
     for side, said in sides.items():
         if said["subsets"]:
-            blocks += [_missing(side, said), _apart(side, said)]
+            blocks += [_missing(side, said)]
+            if any(one[key]["count"] for one in said["subsets"] for key in ("over", "under")):
+                blocks.append(_apart(side, said))
     blocks.append(Prose(_note(sides, found["sets"], bool(covered)), "note"))
     return Section("tags", "Tags (meso)", _lead(found), blocks)
 
@@ -84,7 +86,7 @@ def _bands(side: str, said: Mapping[str, Any]) -> Table:
 def _notable(sides: Mapping[str, Any]) -> Table:
     columns = [
         Column("subset"), Column("side"), Column("tags missing", ",.0f"), Column("most frequent of them"),
-        Column("carried too often", ",.0f"), Column("as"), Column("too seldom", ",.0f"), Column("as"),
+        Column("carried too often", ",.0f"), Column("such as"), Column("too seldom", ",.0f"), Column("such as"),
     ]  # fmt: skip
     rows = [
         [
@@ -116,7 +118,7 @@ def _pairs(side: str, said: Mapping[str, Any]) -> Table:
 def _missing(side: str, said: Mapping[str, Any]) -> Table:
     columns = [Column("subset"), Column("tag that no row carries"), Column("rows of the pool", ",.0f")]
     rows = [[one["name"], tag["name"], tag["rows"]] for one in said["subsets"] for tag in one["missing"]["shown"]]
-    counts = listed([f"{one['missing']['count']:,} by {one['name']}" for one in said["subsets"]])
+    counts = listed([f"{one['name']} lacks {one['missing']['count']:,}" for one in said["subsets"]])
     shown = max(len(one["missing"]["shown"]) for one in said["subsets"])
     return Table(f"Tags of {side}s that are missing: {counts}; the {shown} most frequent of each", columns, rows, folded=True)
 

@@ -82,7 +82,7 @@ def _growth(side: str, said: Mapping[str, Any], sets: int, orders: int) -> Chart
     grown = said["growth"]
     rows = grown["rows"]
     data = charts.band(f"{sets} random orders of the pool: lowest to highest", rows, grown["low"], grown["high"])
-    data.append(charts.line("random: mean", rows, grown["mean"], 2, colour=charts.RANDOM))
+    data.append(charts.line("mean of these", rows, grown["mean"], 2, colour=charts.RANDOM))
     columns = [Column("rows", ",.0f"), Column("random lowest", ".2%"), Column("mean", ".2%"), Column("highest", ".2%")]
     for number, one in enumerate(said["subsets"]):
         data.append(charts.line(one["name"], rows[: len(one["growth"])], one["growth"], number))
@@ -134,19 +134,20 @@ def _only(side: str, said: Mapping[str, Any]) -> Table:
         for one in said["subsets"]
         for token in one["only"]["shown"]
     ]
-    counts = listed([f"{one['only']['count']:,} by {one['name']}" for one in said["subsets"]])
+    counts = listed([f"{one['name']} {one['only']['count']:,}" for one in said["subsets"]])
     others = "no other subset, nor its random set, has" if len(said["subsets"]) > 1 else "its random set lacks"
     return Table(f"Tokens of {side}s that a subset covers and {others}: {counts}; the most frequent of each", columns, rows, folded=True)
 
 
 def _sources(side: str, said: Mapping[str, Any]) -> Table:
-    columns = [Column("source"), Column("rows of the pool", ",.0f"), Column("mid band covered by them", ".1%")]
-    columns += [Column(f"by its rows in {one['name']}", ".1%") for one in said["subsets"]]
+    columns = [Column("source"), Column("rows of the pool", ",.0f"), Column("pool", ".1%")]
+    columns += [Column(one["name"], ".1%") for one in said["subsets"]]
     rows = [
         [source["name"], source["rows"], source["share"], *(one["sources"][number] for one in said["subsets"])]
         for number, source in enumerate(said["sources"])
     ]
-    return Table(f"Mid-band tokens of {side}s by source", columns, rows)
+    of = "of the pool, and by those in each subset" if said["subsets"] else "of the pool"
+    return Table(f"Share of the mid band of {side}s that is covered by each source's rows {of}", columns, rows)
 
 
 def _note(sides: Mapping[str, Any], sets: int, subsets: bool) -> str:

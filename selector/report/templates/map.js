@@ -21,7 +21,13 @@
     mark.textContent = own.sign;
     mark.style.color = pressed(button) ? "inherit" : colour(own.colour);
   });
-  const whole = () => ({ x: [0, GRID], y: [0, GRID] });
+  const reach = (places) => {  // what is drawn, with a little room around it
+    let low = GRID, high = 0;
+    for (const place of places) { if (place < low) low = place; if (place > high) high = place; }
+    const room = Math.max(50, (high - low) * .05);
+    return low > high ? [0, GRID] : [low - room, high + room];
+  };
+  const whole = () => ({ x: reach(atlas.sides[side].x), y: reach(atlas.sides[side].y) });
   const traces = () => sets.filter(pressed).map((button) => {
     const number = Number(button.dataset.set), one = atlas.sets[number], own = look(number), at = atlas.sides[side];
     return {
@@ -32,10 +38,10 @@
   });
   // Names of the largest clusters, none over another.
   const labels = () => {
-    const kept = [], span = (view.x[1] - view.x[0]) / GRID;
+    const kept = [], span = (view.x[1] - view.x[0]) / GRID, rise = (view.y[1] - view.y[0]) / GRID;
     for (const one of atlas.sides[side].clusters) {
       if (one.x === null || one.x < view.x[0] || one.x > view.x[1] || one.y < view.y[0] || one.y > view.y[1]) continue;
-      const wide = 115 * one.name.length * span * (home.clientWidth < 700 ? 2.2 : 1), high = 330 * span;
+      const wide = 115 * one.name.length * span * (home.clientWidth < 700 ? 2.2 : 1), high = 330 * rise;
       if (kept.some((other) => Math.abs(other.x - one.x) < (wide + other.wide) / 2 && Math.abs(other.y - one.y) < high)) continue;
       const edge = one.x - wide / 2 < view.x[0] ? "left" : one.x + wide / 2 > view.x[1] ? "right" : "center";
       kept.push({ ...one, wide, edge });

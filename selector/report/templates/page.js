@@ -26,12 +26,28 @@
   const axis = { gridcolor: "--grid", zerolinecolor: "--line", linecolor: "--line", tickcolor: "--line", fixedrange: true, automargin: true };
   const look = () => ({
     paper_bgcolor: "--none", plot_bgcolor: "--none", font: { color: "--ink", family: "system-ui, sans-serif", size: 13 },
-    margin: { l: 60, r: 16, t: 10, b: 48 }, xaxis: axis, yaxis: axis, hovermode: "closest", dragmode: false,
+    margin: { l: 60, r: 26, t: 10, b: 48 }, xaxis: axis, yaxis: axis, hovermode: "closest", dragmode: false,
     hoverlabel: { bgcolor: "--raised", bordercolor: "--line", font: { color: "--ink" } },
     legend: { orientation: "h", yanchor: "bottom", y: 1.02, x: 0, xanchor: "left", bgcolor: "--none", traceorder: "normal" },
   });
+  // A long title of an axis goes over several lines where the screen is narrow.
+  const broken = (text, room) => {
+    const lines = [""];
+    for (const word of text.split(" ")) {
+      if (lines[lines.length - 1] && `${lines[lines.length - 1]} ${word}`.length > room) lines.push(word);
+      else lines[lines.length - 1] += lines[lines.length - 1] || !word ? ` ${word}` : word;
+    }
+    return lines.join("<br>");
+  };
   const draw = (id, figure, config) => {
     const layout = merged(look(), figure.layout);
+    const place = document.getElementById(id), keys = figure.data.filter((one) => one.name && one.showlegend !== false).length;
+    if (place.clientWidth < 520 && keys > 1 && figure.layout.showlegend !== false && !place.dataset.taller) {
+      place.dataset.taller = "yes";  // the legend is a column there
+      place.style.height = `${place.clientHeight + 18 * keys}px`;
+    }
+    const room = Math.max(16, Math.floor(place.clientWidth * .62 / 7.5));  // letters of a line
+    if (layout.xaxis.title) layout.xaxis.title = { ...layout.xaxis.title, text: broken(layout.xaxis.title.text, room) };
     for (const key of Object.keys(figure.layout)) if (/^[xy]axis\d+$/.test(key)) layout[key] = merged(axis, figure.layout[key]);
     return Plotly.react(id, resolved(figure.data), resolved(layout), { responsive: true, displayModeBar: false, displaylogo: false, ...config });
   };
