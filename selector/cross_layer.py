@@ -49,6 +49,17 @@ class Achieved:
             [{"level": level, **{f"{one.side}/{one.layer}": one.t for one in said}} for level, said in self.verdicts.items()]
         )
 
+    def limit(self) -> float:
+        """How many standard deviations a layer and side may be off and still be as random."""
+        return verdicts.limit(len(self.random), len(next(iter(self.verdicts.values()))))
+
+    def words(self) -> list[list[str]]:
+        """The same as words, a line a level: its name, then each layer and side, a star where it is thin or diverse."""
+        return [
+            [level, *("" if one.t is None else f"{one.t:+.1f}{' ' if one.word == 'as random' else '*'}" for one in said)]
+            for level, said in self.verdicts.items()
+        ]
+
 
 def achieved(aspects: Sequence[Aspect], sets: Mapping[str, Rows], references: int, seed: int, progress: Progress) -> Achieved:
     """All measures of these sets of one size, and of so many random sets of that size."""
@@ -60,14 +71,17 @@ def achieved(aspects: Sequence[Aspect], sets: Mapping[str, Rows], references: in
     return Achieved(levels, others, {name: verdicts.verdicts(one, others) for name, one in levels.items()})
 
 
-def plot(table: pa.Table, moved: str, title: str) -> dict[str, bytes]:
-    """`cross-layer.png` and `cross-layer.svg`: each layer and side over the levels; `moved` is the one that the ladder moves."""
+def plot(table: pa.Table, moved: str, title: str, limit: float) -> dict[str, bytes]:
+    """`cross-layer.png` and `cross-layer.svg`: each layer and side over the levels.
+
+    `moved` is the one that the ladder moves; up to `limit` a value is as random.
+    """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     with rc_context({"svg.hashsalt": "selector", "font.size": 10, "font.family": "DejaVu Sans", "axes.linewidth": 0.8}):
-        figure = _figure(table, moved, title)
+        figure = _figure(table, moved, title, limit)
         png, svg = io.BytesIO(), io.BytesIO()
         FigureCanvasAgg(figure).print_figure(png, dpi=160, metadata={"Software": None})
         FigureCanvasSVG(figure).print_figure(svg, metadata={"Date": None, "Creator": None})
@@ -89,14 +103,14 @@ def _line(gauge: Gauge, found: Readings, standing: measuring.Standing) -> dict[s
     }
 
 
-def _figure(table: pa.Table, moved: str, title: str) -> Any:
+def _figure(table: pa.Table, moved: str, title: str, limit: float) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.6, 4.4), layout="constrained")
     axes = figure.add_subplot()
     names = [name.removeprefix("level-").lstrip("0") or "0" for name in table.column("level").to_pylist()]
     places = np.arange(len(names))
-    axes.axhspan(-2, 2, color="#efefef", zorder=0)
+    axes.axhspan(-limit, limit, color="#efefef", zorder=0)
     axes.axhline(0, color="#999999", linewidth=0.8, zorder=1)
     axes.set_yscale("symlog", linthresh=3, linscale=0.8)
     ends = []

@@ -19,7 +19,7 @@ from selector import recipe as recipes
 from selector.core import Room, Rows, Tokens, Types
 from selector.cross_layer import Achieved
 from selector.hygiene import Hygiene
-from selector.ladder_recipe import LadderRecipe, level_name
+from selector.ladder_recipe import LadderRecipe, LadderWords, level_name
 from selector.levels import Ladder
 from selector.options import Options, room
 from selector.pool import Pool
@@ -60,7 +60,7 @@ class Rungs:
             layers = self.achieved.layers()
             beside |= {"measures.csv": self.achieved.measures(), "cross-layer.csv": layers}
             moved = f"{self.manifest['side']}/{self.manifest['layer']}"
-            beside |= cross_layer.plot(layers, moved, f"{title}: what moves with {moved}")
+            beside |= cross_layer.plot(layers, moved, f"{title}: what moves with {moved}", self.achieved.limit())
         return configurations.write(path, sets, beside, card(title, self), tags=["diversity-ladder"], overwrite=overwrite)
 
 
@@ -172,6 +172,7 @@ def _manifest(recipe: LadderRecipe, rows: preparing.Prepared, found: Ladder, typ
         "most_types": found.most,
         "all_types": found.all_types,
         "rows_with_types": found.usable,
+        "how": how(words, found),
         "levels": [
             {"level": one.percent, "types_wanted": one.wanted, "types": one.types, "floor": one.floor, "drawn_from": one.pool}
             for one in found.levels
@@ -181,6 +182,28 @@ def _manifest(recipe: LadderRecipe, rows: preparing.Prepared, found: Ladder, typ
         "features": {f"{words.layer}/{words.side}": dict(types.facts)},
         **manifests.circumstances(recipe, seconds),
     }
+
+
+def how(words: LadderWords, found: Ladder) -> list[str]:
+    """In sentences, what the paper leaves open: how types are chosen, what a set holds of each, and what holds for all levels."""
+    chosen = {
+        "rarest": "Algorithm 1 prunes the pool to k types: of the rows left, the one whose rarest type fewest rows carry contributes least "
+        "and goes, again and again. Types that tie, and the rows of one type, go in a random order.",
+        "unique": "Algorithm 1 prunes the pool to k types: of the rows left, the one that takes fewest types with it contributes least "
+        "and goes, again and again. Rows that tie go in a random order.",
+    }
+    drawn = "Every row carries one type. k types are drawn at random; where these cannot supply a set, the largest take the place of some."
+    said = [
+        drawn if found.drawn else chosen[words.contribution],
+        "Algorithm 2 then takes rows that carry no other types out in a random order while every type keeps its floor of rows, the largest "
+        "floor that leaves the size of the set; random ones, as many as can be, keep one row more. A row counts for each of its types; a "
+        "type with fewer rows than the floor keeps all.",
+    ]
+    if words.match == "tokens":
+        said.append(f"Every level has as many rows of each length in {words.side} tokens as any other; lengths within 5 % count as one.")
+    if words.nested:
+        said.append("All levels draw in one order, so that they share what they can.")
+    return said
 
 
 def card(title: str, rungs: Rungs) -> str:
@@ -200,7 +223,9 @@ def card(title: str, rungs: Rungs) -> str:
             for name, line in zip(rungs.names, rungs.table.to_pylist(), strict=True)
         ),
         "",
-        *(["![what moves with it](cross-layer.png)", ""] if rungs.achieved is not None else []),
+        *told["how"],
+        "",
+        *(_moves(rungs.achieved) if rungs.achieved is not None else []),
         f'`datasets.load_dataset(folder, "{rungs.names[0]}", split="train")` gives one of them. `levels.csv` has all figures of each,',
         "`picks.parquet` the source row of every row, `manifest.json` everything needed to make this folder again.",
         "",
@@ -211,3 +236,21 @@ def card(title: str, rungs: Rungs) -> str:
         "The rows keep the licence and the limits of their sources.",
     ]
     return "\n".join(lines)
+
+
+def _moves(achieved: Achieved) -> list[str]:
+    """What each level is at every layer of both sides."""
+    head = ["standard deviations", *achieved.layers().column_names[1:]]
+    return [
+        "## What moves with it",
+        "",
+        f"| {' | '.join(head)} |",
+        f"| --- {'| ---: ' * (len(head) - 1)}|",
+        *(f"| {' | '.join(cell.replace('*', chr(92) + '*').strip() for cell in line)} |" for line in achieved.words()),
+        "",
+        f"How far each level lies from {len(achieved.random)} random sets of its size at each layer and side, below 0 thin; starred where "
+        f"it is further than chance allows ({achieved.limit():.1f}). `measures.csv` has every measure of every level.",
+        "",
+        "![what moves with it](cross-layer.png)",
+        "",
+    ]

@@ -15,6 +15,10 @@ from selector.errors import BudgetError, InputError, RecipeError, hint, plural
 from selector.kernels.pruning import prune_rarest, prune_unique, thin
 
 CONTRIBUTIONS = ("rarest", "unique")
+UNIQUE = (
+    "the reading 'unique' of Algorithm 1 keeps types as long as rows allow, so that few rows are left for a number of types and hardly a "
+    "level lies below the most; leave contribution at 'rarest'"
+)
 ORDERS = 16  # in which a set is tried: with few types to spare not every random order leaves as few rows as are wanted
 RATIO = 1.05  # of the longest to the shortest row of one stratum of length
 
@@ -40,6 +44,7 @@ class Ladder:
     most: int
     all_types: int
     usable: int  # rows with at least one type
+    drawn: bool  # whether every row carries one type, so that types were drawn at random instead of pruned to
 
 
 class Pools(Protocol):
@@ -62,8 +67,8 @@ def ladder(
     random, the largest taking the place of some where too few rows came together. Where they carry several (meso, micro), Algorithm 1
     prunes the pool to k types. By `contribution` the row that contributes least is the one whose rarest type fewest rows are left to
     carry ('rarest'), or the one that takes fewest types with it ('unique', which leaves few rows). Algorithm 2 then deletes rows in
-    random order while every type keeps `floor` of its rows, the largest floor that leaves `budget` rows: so types stay even and none is
-    lost. Rows without types take no part.
+    random order while every type keeps `floor` of its rows, the largest floor that leaves `budget` rows, and random ones of them, as many
+    as can be, one row more: so types stay even and none is lost. Rows without types take no part.
 
     With `strata` (n,), numbers of classes of rows, each set has `quota[s]` rows of stratum s. `nested`: the rows of every level are
     drawn in one order, and macro's types are added to those of the level below; else each level draws anew. Raises RecipeError,
@@ -84,14 +89,15 @@ def ladder(
     scene = _Scene(incidence[usable], strata[usable], quota)
     rng = np.random.default_rng(seed)
     progress("pruning", 0, 0)
-    pools: Pools = _Drawn(scene, nested) if lengths.max() == 1 else _Pruned(scene, contribution, rng)
+    one_each = bool(lengths.max() == 1)
+    pools: Pools = _Drawn(scene, nested) if one_each else _Pruned(scene, contribution, rng)
     all_types = int((np.bincount(incidence.indices, minlength=incidence.shape[1]) > 0).sum())
 
     def made(wanted: int, *stream: int) -> Level | None:
         draws = np.random.default_rng([seed, *(1 + part for part in stream)])  # a key that ends in 0 is no other key
         turn = draws.permutation(scene.size)  # when each row is asked to go
         pool = pools.rows(wanted, draws)
-        found = _even(scene, pool[np.argsort(turn[pool])])
+        found = _even(scene, pool[np.argsort(turn[pool])], draws.permutation(scene.width))
         if found is None:
             return None
         rows, floor = found
@@ -115,8 +121,9 @@ def ladder(
             )
         levels.append(replace(level, percent=percent))
         progress("levels", number + 1, len(percents))
-    _check_rise(levels, pools.fewest, top.types)
-    return Ladder(tuple(levels), pools.fewest, top.types, all_types, len(usable))
+    kept = contribution == "unique" and not one_each
+    _check_rise(levels, pools.fewest, top.types, UNIQUE if kept else "ask for fewer levels or another budget")
+    return Ladder(tuple(levels), pools.fewest, top.types, all_types, len(usable), one_each)
 
 
 def lengths_strata(tokens: NDArray[np.int64], usable: NDArray[np.bool_], budget: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -197,13 +204,16 @@ class _Drawn:
         raise ValueError(f"{types} types cannot supply a set")
 
 
-def _even(scene: _Scene, order: Rows) -> tuple[Rows, int] | None:
-    """Algorithm 2 with the largest floor that leaves the wanted rows; None where even one row a type leaves more."""
+def _even(scene: _Scene, order: Rows, kinds: NDArray[np.int64]) -> tuple[Rows, int] | None:
+    """Algorithm 2 with the largest floor that leaves the wanted rows, one higher for the first of `kinds` for which it still does.
+
+    None where even one row a type leaves more. Types with fewer rows than the floor keep all of them.
+    """
     if not scene.supplies(order):
         return None
     counts = scene.counts(order)
 
-    def left(floor: int) -> Rows:
+    def left(floor: int | NDArray[np.int64]) -> Rows:
         return np.flatnonzero(thin(scene.indptr, scene.types, scene.strata, scene.quota, np.minimum(counts, floor), order))
 
     wanted, low, high = int(scene.quota.sum()), 1, int(counts.max()) + 1
@@ -217,6 +227,17 @@ def _even(scene: _Scene, order: Rows) -> tuple[Rows, int] | None:
             low, best = middle, found
         else:
             high = middle
+    kinds = kinds[counts[kinds] > low]
+    more, too_many = 0, len(kinds)  # a higher floor for all of them is what failed above
+    while too_many - more > 1:
+        middle = (more + too_many) // 2
+        floors = np.full(scene.width, low)
+        floors[kinds[:middle]] += 1
+        found = left(floors)
+        if len(found) == wanted:
+            more, best = middle, found
+        else:
+            too_many = middle
     return best, low
 
 
@@ -245,10 +266,11 @@ def _check_percents(percents: Sequence[float]) -> None:
         raise RecipeError(f"the levels are {', '.join(f'{one:g}' for one in percents)}; write each once, from low to high.")
 
 
-def _check_rise(levels: Sequence[Level], fewest: int, most: int) -> None:
+def _check_rise(levels: Sequence[Level], fewest: int, most: int, instead: str) -> None:
+    between = f"{fewest:,} to {most:,} types" if fewest < most else plural(most, "type")
     for below, above in pairwise(levels):
         if above.types <= below.types:
             raise InputError(
-                f"the levels {below.percent:g} and {above.percent:g} % would both carry {below.types:,} types: sets of this size can "
-                f"carry {fewest:,} to {most:,} types, too few for {len(levels)} levels; ask for fewer levels or another budget."
+                f"the levels {below.percent:g} and {above.percent:g} % would both carry {plural(below.types, 'type')}: sets of this size "
+                f"can carry {between}, too few for {len(levels)} levels; {instead}."
             )

@@ -99,10 +99,13 @@ def facts(manifest: Mapping[str, Any], balance: Mapping[str, Any]) -> dict[str, 
         "pool": f"{pool['source']}: {pool['rows']:,} rows, {pool['usable']:,} usable",
         "dropped": reasons(pool["dropped"]),
         "diverse": f"{chosen_by(manifest['objective'])} ({manifest['stopped']})",
-        "random": f"drawn at random in {split['strata']:,} strata of {', '.join(split['match'])}"
-        + (", disjoint" if split["disjoint"] else "")
-        if split["match"]
-        else "drawn at random",
+        "random": "drawn at random"
+        + (
+            f" in {split['strata']:,} {'stratum' if split['strata'] == 1 else 'strata'} of {', '.join(split['match'])}"
+            if split["match"]
+            else ""
+        )
+        + (", disjoint" if split["disjoint"] else ""),
         "balanced": verdict(balance),
     }
     if "narrow" in split:

@@ -144,6 +144,10 @@ def ladder(rungs: Rungs, folder: str) -> None:
     ]
     head = ["level", "types", "from rows", "floor", "a row", "entropy", "instr. tokens", "resp. tokens"]
     grid(f"{told['layer']}/{told['side']}: {len(rungs.names)} sets of {plural(told['budget'], 'row')}", head, rows)
+    if rungs.achieved is not None:
+        places = [name.replace("instruction/", "instr.\n").replace("response/", "resp.\n") for name in rungs.achieved.layers().column_names]
+        moves = [[level, *(cell.rjust(7) for cell in cells)] for level, *cells in rungs.achieved.words()]
+        grid("\nstandard deviations from random sets (below 0 thin; * more than chance)", places, moves)
     lines(
         "",
         {

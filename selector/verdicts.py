@@ -54,6 +54,13 @@ def verdicts(of: Readings, references: Sequence[Readings], level: float = LEVEL)
     return [_verdict(side, layer, of, references, level / len(places)) for side, layer in places]
 
 
+def limit(references: int, places: int, level: float = LEVEL) -> float:
+    """The |t| up to which one of so many places is as random; infinite below 3 references."""
+    from scipy.stats import t as student
+
+    return float(student.isf(level / places / 2, references - 1)) if references >= 3 else float("inf")
+
+
 def ordinal(percentile: float) -> str:
     """1st, 42nd, 99.5th; beyond the last tenth, below 0.1th."""
     if percentile < 0.1 or percentile > 99.9:

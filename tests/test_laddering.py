@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pyarrow.csv
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from datasets import load_dataset
 
 import selector
+from selector import terminal
 from selector.cli import commands
 from selector.demo import table
 from selector.errors import SelectorError
@@ -76,6 +78,41 @@ def test_levels_are_measured_at_every_layer(written):
     entropy = [line["value"] for line in measures if (line["side"], line["layer"], line["measure"]) == ("response", "macro", "Vendi score")]
     assert len(entropy) == 3
     assert entropy[1] == made.achieved.value("level-050", "response", "macro", "Vendi score")
+
+
+def test_what_moves_with_a_layer_is_told_as_the_verdicts_have_it(written, monkeypatch, capsys):
+    made, folder = written
+    monkeypatch.setenv("COLUMNS", "80")
+    terminal.ladder(made, str(folder))
+    out = capsys.readouterr().out
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= 80
+    limit, words = made.achieved.limit(), set()
+    for level, said in made.achieved.verdicts.items():
+        cells = [f"{one.t:+.1f}{'' if one.word == 'as random' else '*'}" for one in said]
+        assert re.search(rf"^{level} +{' +'.join(re.escape(cell) for cell in cells)} *$", out, re.MULTILINE)
+        assert f"| {level} | {' | '.join(cells)} |".replace("*", "\\*") in card
+        for one in said:
+            assert one.word == ("as random" if abs(one.t) <= limit else "diverse" if one.t > 0 else "thin")
+            words.add(one.word)
+    assert words >= {"thin", "as random"}
+    assert f"chance allows ({limit:.1f})" in card
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({}, ["whose rarest type fewest rows carry", "the largest floor"]),
+        ({"contribution": "unique", "nested": True, "levels": [100]}, ["takes fewest types with it", "draw in one order"]),
+        ({"layer": "macro", "match": "tokens", "budget": 20}, ["k types are drawn at random", "each length in response tokens"]),
+    ],
+)
+def test_what_the_paper_leaves_open_is_stated(words, told, pool, cache, tmp_path):
+    made = selector.ladder(pool, **{"budget": 60, "levels": [0, 100], "measure": False, **words}, options=Options(cache=cache), **HOW)
+    card = (made.save(tmp_path / "ladder") / "README.md").read_text(encoding="utf-8")
+    for one in told:
+        assert one in " ".join(made.manifest["how"])
+        assert one in card
 
 
 def test_the_same_words_write_the_same_bytes(written, pool, cache, tmp_path):
