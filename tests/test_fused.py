@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import numba
 import numpy as np
@@ -12,16 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from selector import processor
 from selector.core import NO_ROWS, Ground, Problem
 from selector.engine import select
 from selector.features import Vectors, dense, sparse
 from selector.kernels import sweep
 from selector.kernels.ceilings import ceilings, levels
-from selector.kernels.codes import encode
+from selector.kernels.codes import encode, fastest
+from selector.kernels.multiply_add import COLUMNS, Multiplier
 from selector.kernels.nearest import nearest
 from selector.kernels.rough import Rough
 from selector.kernels.sketch import Sketch
-from selector.kernels.sources import Postings
+from selector.kernels.sources import Postings, Tiles
 from selector.limits import Cost, Count
 from selector.objectives import facility_location
 from selector.objectives.facility_location import FacilityLocation
@@ -30,6 +33,7 @@ from selector.optimizers.greedy import greedy
 from selector.optimizers.lazy import lazy
 from selector.optimizers.sampled import levels as sample_sizes
 
+CODES = [np.int8, np.float32, *([np.int16] if "avx2" in processor.flags() else [])]
 KINDS = ("clusters", "copies", "adversarial", "integers", "zeros", "long and short")
 
 
@@ -81,8 +85,9 @@ def test_products_on_the_grid_are_exact_in_any_order(kind: str, size: int, width
 @settings(max_examples=60, deadline=None)
 @given(kind=st.sampled_from(KINDS), size=st.integers(2, 300), width=st.integers(1, 40), seed=st.integers(0, 10**6))
 def test_codes_bound_every_similarity(kind: str, size: int, width: int, seed: int) -> None:
-    data = vectors(kind, size, width, seed).data
-    codes = encode(data, integers=True)
+    found = vectors(kind, size, width, seed)
+    data = found.data
+    codes = encode(data, found.step, np.int8)
     products = codes.codes.astype(np.float64) @ codes.codes.T.astype(np.float64)
     near = codes.steps * codes.norms
     bounds = codes.steps[:, None] * codes.steps * products + codes.errors[:, None] * codes.lengths + near[:, None] * codes.errors
@@ -92,17 +97,17 @@ def test_codes_bound_every_similarity(kind: str, size: int, width: int, seed: in
         assert (bounds - similarities).max() < 0.05  # and it is a bound that says something
 
 
-@pytest.mark.parametrize("integers", [True, False])
+@pytest.mark.parametrize("kind_of_code", CODES)
 @pytest.mark.parametrize("count", [1, 2])
 @settings(max_examples=25, deadline=None)
 @given(kind=st.sampled_from(KINDS), size=st.integers(1, 700), picks=st.integers(0, 12), seed=st.integers(0, 10**6))
-def test_a_sweep_keeps_exactly_what_is_above_coverage(integers: bool, count: int, kind: str, size: int, picks: int, seed: int) -> None:
+def test_a_sweep_keeps_exactly_what_is_above_coverage(kind_of_code: Any, count: int, kind: str, size: int, picks: int, seed: int) -> None:
     found = vectors(kind, size, 16, seed)
     data = found.data
     chosen = np.random.default_rng(seed).integers(0, size, picks)
     cover = np.maximum(0, (data @ data[chosen].T).max(axis=1, initial=0.0)).astype(np.float32)
     steps = np.rint(data / found.step).astype(np.int16)
-    starts, rows, similarities = sweep.half_sweep(steps, found.step, encode(data, integers), cover, count, lambda *_: None)
+    starts, rows, similarities = sweep.half_sweep(steps, found.step, encode(data, found.step, kind_of_code), cover, count, lambda *_: None)
     for candidate in range(size):
         line = data @ data[candidate]
         mine = slice(starts[candidate], starts[candidate + 1])
@@ -112,19 +117,53 @@ def test_a_sweep_keeps_exactly_what_is_above_coverage(integers: bool, count: int
 
 
 @settings(max_examples=40, deadline=None)
-@given(kind=st.sampled_from(KINDS), size=st.integers(1, 700), wide=st.integers(1, 20), seed=st.integers(0, 10**6), integers=st.booleans())
-def test_the_nearest_chosen_row_is_exact(kind: str, size: int, wide: int, seed: int, integers: bool) -> None:
+@given(
+    kind=st.sampled_from(KINDS),
+    size=st.integers(1, 700),
+    wide=st.integers(1, 20),
+    seed=st.integers(0, 10**6),
+    kind_of_code=st.sampled_from(CODES),
+)
+def test_the_nearest_chosen_row_is_exact(kind: str, size: int, wide: int, seed: int, kind_of_code: Any) -> None:
     found, picks = vectors(kind, size, wide, seed), seed % 13
     chosen, steps = np.random.default_rng(seed).integers(0, size, picks), np.rint(found.data / found.step).astype(np.int16)
     wanted = np.maximum(0, (found.data @ found.data[chosen].T).max(axis=1, initial=0.0))
-    np.testing.assert_array_equal(nearest(steps, found.step, encode(found.data, integers), chosen, 2), wanted)
+    np.testing.assert_array_equal(nearest(steps, found.step, encode(found.data, found.step, kind_of_code), chosen, 2), wanted)
+
+
+@pytest.mark.parametrize("kind_of_code", CODES)
+@pytest.mark.parametrize("count", [1, 2])
+@settings(max_examples=25, deadline=None)
+@given(
+    kind=st.sampled_from(KINDS), size=st.integers(1, 700), picks=st.integers(1, 12), asked=st.integers(1, 40), seed=st.integers(0, 10**6)
+)
+def test_gains_over_coverage_are_exact(kind_of_code: Any, count: int, kind: str, size: int, picks: int, asked: int, seed: int) -> None:
+    found, rng = vectors(kind, size, 16, seed), np.random.default_rng(seed)
+    data, weights = found.data, rng.integers(0, 4, size).astype(float)
+    candidates, chosen = rng.integers(0, size, asked), rng.integers(0, size, picks)
+    cover = np.maximum(0, (data @ data[chosen].T).max(axis=1)).astype(np.float32)
+    codes, steps = encode(data, found.step, kind_of_code), np.rint(data / found.step).astype(np.int16)
+    gains = sweep.rises_above(steps, found.step, codes, candidates, cover, weights, count)
+    wanted = np.maximum(data[candidates].astype(float) @ data.T.astype(float) - cover, 0) @ weights
+    np.testing.assert_array_equal(gains, wanted)  # integers in units of the grid: no sum is rounded
+    with threads(count):
+        np.testing.assert_array_equal(Tiles(found, 1 << 20).rises(candidates, cover, weights, lambda *_: None), wanted)
+
+
+@pytest.mark.skipif(np.int16 not in CODES, reason="the processor has no AVX2")
+@settings(max_examples=40, deadline=None)
+@given(height=st.integers(1, 40), width=st.integers(1, 70), columns=st.integers(1, 9), seed=st.integers(0, 10**6))
+def test_products_of_16_bits_are_exact(height: int, width: int, columns: int, seed: int) -> None:
+    rng, tile = np.random.default_rng(seed), Multiplier(16, 32, columns * COLUMNS)  # smaller than some of what is asked
+    left, right = (rng.integers(-4096, 4097, (rows, columns * COLUMNS)).astype(np.int16) for rows in (height, width))
+    np.testing.assert_array_equal(tile.of(left, right), left.astype(np.int32) @ right.T.astype(np.int32))
 
 
 def test_a_sweep_of_many_tiles() -> None:
     found = vectors("copies", 2600, 12, 3)
     cover = np.maximum(0, (found.data @ found.data[:9].T).max(axis=1)).astype(np.float32)
     steps = np.rint(found.data / found.step).astype(np.int16)
-    starts, rows, _ = sweep.half_sweep(steps, found.step, encode(found.data), cover, 2, lambda *_: None)
+    starts, rows, _ = sweep.half_sweep(steps, found.step, encode(found.data, found.step, fastest()), cover, 2, lambda *_: None)
     wanted = (found.data @ found.data.T) > cover  # a test may: the package never does
     np.testing.assert_array_equal(np.diff(starts), wanted.sum(axis=1))
     assert all(wanted[candidate, rows[starts[candidate] : starts[candidate + 1]]].all() for candidate in range(2600))
@@ -138,8 +177,8 @@ def test_ceilings_are_never_below_the_gains(kind: str, size: int, picks: int, se
     path, candidates = rng.integers(0, size, picks), np.flatnonzero(rng.random(size) < 0.7)
     lines, before = data[path] @ data.T, np.zeros(size, np.float32)
     through = levels(lines, before)
-    bounds = ceilings(encode(data, integers=True), candidates, through, picks, weights, 2, lambda *_: None)
-    exact = ceilings(encode(data, integers=False), candidates, through, picks, weights, 1, lambda *_: None)
+    bounds = ceilings(encode(data, found.step, np.int8), candidates, through, picks, weights, 2, lambda *_: None)
+    exact = ceilings(encode(data, found.step, CODES[1 + seed % (len(CODES) - 1)]), candidates, through, picks, weights, 1, lambda *_: None)
     cover = before.astype(np.float64)
     for pick in range(picks + 1):
         gains = np.maximum(data[candidates].astype(float) @ data.T.astype(float) - cover, 0) @ weights
@@ -254,10 +293,10 @@ def test_sweeps_leave_torch_its_threads() -> None:
     cover, steps = np.zeros(700, np.float32), np.rint(found.data / found.step).astype(np.int16)
     torch.set_num_threads(2)
     try:
-        sweep.half_sweep(steps, found.step, encode(found.data, integers=True), cover, 2, lambda *_: None)
+        sweep.half_sweep(steps, found.step, encode(found.data, found.step, np.int8), cover, 2, lambda *_: None)
         assert torch.get_num_threads() == 2
         through = levels(found.data[:2] @ found.data.T, cover)
-        ceilings(encode(found.data, integers=True), np.arange(700), through, 2, np.ones(700), 2, lambda *_: None)
+        ceilings(encode(found.data, found.step, np.int8), np.arange(700), through, 2, np.ones(700), 2, lambda *_: None)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -305,10 +344,10 @@ def test_rough_similarities_of_more_rows_than_two_bytes_can_tell_apart() -> None
     base = np.maximum(lines.max(axis=0), 0).astype(np.float32)
     kept = Rough(steps, found.step, base, 10)  # too little room, so that it has to grow
     through = levels(lines, np.zeros(size, np.float32))
-    ceilings(encode(data, integers=True), some, through, 6, np.ones(size), 2, lambda *_: None, kept)
+    ceilings(encode(data, found.step, np.int8), some, through, 6, np.ones(size), 2, lambda *_: None, kept)
     cover, low = base.copy(), np.array([3, 65_000, 65_800])
     cover[low] *= 0.5  # less than was expected there
-    kept.settle(cover, low, sweep.sweep_rows(steps, found.step, encode(data), low, cover, 2))
+    kept.settle(cover, low, sweep.sweep_rows(steps, found.step, encode(data, found.step, fastest()), low, cover, 2))
     wanted = np.maximum(data[some] @ data.T - cover, 0).sum(axis=1, dtype=np.float64)
     assert (kept.ceilings(some, cover, np.ones(size)) >= wanted).all()
     np.testing.assert_array_equal(kept.gains(some, cover, np.ones(size)), wanted)

@@ -102,7 +102,7 @@ def test_a_run_is_refused_before_any_work(tmp_path: Path) -> None:
 def test_costs_grow_as_they_should() -> None:
     dense, sparse = Shape(10_000, 100, dimensions=64), Shape(10_000, 100, 5000, entries=10, walks=900, sparse=True)
     half = forecasts.selection(FacilityLocation("x"), "lazy", {}, dense)
-    coded = forecasts.CODED if codes.fast() else 1.0
+    coded = forecasts.CODED[codes.fastest()]
     assert half.flops == pytest.approx(forecasts.SWEPT["exact"] * 10_000**2 * 64 * coded)
     fast = forecasts.selection(FacilityLocation("x"), "lazy", {"mode": "fast"}, dense)
     assert fast.flops == pytest.approx(forecasts.SWEPT["fast"] * 10_000**2 * 64 * coded)

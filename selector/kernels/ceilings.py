@@ -54,7 +54,7 @@ def ceilings(
     `rough` is given what the candidates would raise above the last coverage, which is its base. O(n m d) products, and per pair a step
     for each level of the row.
     """
-    size, mine, exact = len(codes.steps), local(), codes.codes.dtype == np.float32
+    size, mine, exact = len(codes.steps), local(), codes.exact
     longest, heavy = codes.lengths.max(initial=0.0), weights if exact else (weights * (1 + 3e-7)).astype(np.float32)
     slack, kind, unit = codes.errors * longest, np.float64 if exact else np.float32, 0.0 if rough is None else rough.unit
 
@@ -98,7 +98,8 @@ def _changes(products, first, steps, norms, slack, weights, theirs, starts, mome
     With a `unit`, the places above the last level go to `rows`, `columns` and `codes`. Returns how many.
     """
     (their_steps, their_errors), width, count = theirs, products.shape[1], 0
-    bounds, before, flags = np.empty(width, np.float32), np.empty(width, changes.dtype), np.empty(width, np.uint8)
+    bounds, before, flags = np.empty(width, np.float32), np.empty(width, changes.dtype), np.zeros(-(-width // 8) * 8, np.uint8)
+    eights = flags.view(np.uint64)
     scale = np.float32(1 / unit if unit else 0)
     for row in range(products.shape[0]):
         step, norm, more, own, weight = steps[row], norms[row], slack[row], products[row], weights[row]
@@ -123,9 +124,11 @@ def _changes(products, first, steps, norms, slack, weights, theirs, starts, mome
         for at in range(width):
             flags[at] = bounds[at] > level
         begin = count
-        for at in range(width):  # written always, counted where it holds: no branch to guess wrong
-            columns[count] = at
-            count += flags[at]
+        for eight in range(eights.size):
+            if eights[eight]:
+                for at in range(8 * eight, 8 * eight + 8):  # written always, counted where it holds: no branch to guess wrong
+                    columns[count] = at
+                    count += flags[at]
         for place in range(begin, count):
             rows[place] = (first + row) % BLOCK
             codes[place] = min(np.int32(TOP), np.int32((bounds[columns[place]] - level) * scale) + np.int32(1))

@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 
 FAR_OFF = 0.5  # of the gain: bounds moved by more than that say nothing
 SAMPLE = 2048  # rows on which everybody's gain is estimated
-SHORTER = ((2048, 14), (128, 1))  # so many of the best candidates are estimated again, on one row in so many
+SHORTER = ((2048, 16), (512, 4), (96, 1))  # so many of the best candidates are estimated again, on one row in so many
 ASKED = 16  # how many of the best are asked for exact gains
 FEWEST, MOST = 8, 256  # picks of a guess
 LINE = 64  # bytes a row for each of them: the line, the coverage and the bounds, and half the memory for other things
 LEFT, FEW = 0.012, 100_000_000  # of all similarities, and of any: keeping so many costs less than further picks would
-ROOM = 1.25  # of the memory for what a sample says will be kept: bounds are above coverage more often than similarities
+ROOM = 1.6  # of the memory for what a sample says will be kept: bounds are above coverage more often than similarities
 
 
 class Path:
@@ -104,13 +104,15 @@ def _guess(scene: Scene, fitting: Callable[[float], int | None]) -> tuple[Rows, 
     rows = _spread(size, max(64, min(SAMPLE, scene.memory // (4 * size))))
     sketch, cover, entries = Sketch(codes, rows, scene.cover, scene.threads), scene.cover.copy(), None
     most = min(MOST, len(allowed), max(FEWEST, scene.memory // (LINE * size)))
+    parts = [np.arange(0, size, every) if every > 1 else slice(None) for _, every in SHORTER]
+    shorter = [(short, part, codes.take(part)) for (short, _), part in zip(SHORTER, parts, strict=True)]
     few, path, found, lines = allowed[:: max(1, len(allowed) // 256)], list[int](), list[float](), list[NDArray[np.float32]]()
     while len(path) < most:
         estimates: NDArray[Any] = sketch.gains()[allowed]
         asked = allowed
-        for short, every in SHORTER:
+        for short, part, covered in shorter:
             asked = _largest(asked, estimates, path, short)
-            estimates = estimated_gains(codes, _spread(size, -(-size // every)), asked, cover, scene.weights, scene.threads)
+            estimates = estimated_gains(covered, codes.take(asked), cover[part], scene.weights[part], scene.threads)
         asked = _largest(asked, estimates, path, ASKED)
         gains = scene.rises(asked, cover)
         best = first_best(gains)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from selector.core import Rows
 from selector.kernels.codes import Codes, torch_left_alone
-from selector.kernels.sweep import TALL, WIDE, Tile, dot
+from selector.kernels.sweep import Tile, dot, tile_of
 
 
 def nearest(steps: NDArray[np.int16], step: float, codes: Codes, chosen: Rows, threads: int) -> NDArray[np.float32]:
@@ -19,16 +19,16 @@ def nearest(steps: NDArray[np.int16], step: float, codes: Codes, chosen: Rows, t
 
     O(n m d) products of codes, and d for each pair that these leave open.
     """
-    some, theirs, mine = codes.take(chosen), steps[chosen], local()
+    some, theirs, mine, (tall, wide) = codes.take(chosen), steps[chosen], local(), tile_of(codes)
 
     def begin() -> None:
         mine.tile = Tile(codes)
 
     def strip(first: int) -> NDArray[np.int64]:
-        block = slice(first, min(len(steps), first + TALL))
+        block = slice(first, min(len(steps), first + tall))
         best = np.zeros(block.stop - first, np.int64)
-        for start in range(0, len(chosen), WIDE):
-            across = slice(start, min(len(chosen), start + WIDE))
+        for start in range(0, len(chosen), wide):
+            across = slice(start, min(len(chosen), start + wide))
             mine.tile.multiply(codes.take(block), some.take(across))
             if start == 0:
                 _begin(mine.tile.products, steps[block], theirs[across], some.steps[across], best)
@@ -38,7 +38,7 @@ def nearest(steps: NDArray[np.int16], step: float, codes: Codes, chosen: Rows, t
     if not len(chosen):
         return np.zeros(len(steps), np.float32)
     with torch_left_alone(codes), ThreadPoolExecutor(threads, initializer=begin) as pool:
-        best = np.concatenate(list(pool.map(strip, range(0, len(steps), TALL))))
+        best = np.concatenate(list(pool.map(strip, range(0, len(steps), tall))))
     return best.astype(np.float32) * np.float32(step**2)
 
 

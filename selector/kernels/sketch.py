@@ -45,15 +45,14 @@ class Sketch:
         return float((self.lines[candidates] > self.cover).mean())
 
 
-def estimated_gains(codes: Codes, rows: Rows, candidates: Rows, cover: NDArray[np.float32], weights: Gains, threads: int) -> Gains:
-    """(m,) gains from some `rows` over `cover` (n,) by products of codes, neither bounds nor exact. O(r m d)."""
-    covered, some, level, weight = codes.take(rows), codes.take(candidates), cover[rows], weights[rows]
-    gains = np.zeros((-(-len(rows) // TALL), len(candidates)))
+def estimated_gains(rows: Codes, candidates: Codes, cover: NDArray[np.float32], weights: Gains, threads: int) -> Gains:
+    """(m,) gains of candidates from these rows over their `cover` (r,) by products of codes, neither bounds nor exact. O(r m d)."""
+    gains = np.zeros((-(-len(cover) // TALL), len(candidates.steps)))
 
     def add(products: NDArray[Any], part: slice, asked: slice) -> None:
-        _rises(products, covered.steps[part], some.steps[asked], level[part], weight[part], gains[part.start // TALL, asked])
+        _rises(products, rows.steps[part], candidates.steps[asked], cover[part], weights[part], gains[part.start // TALL, asked])
 
-    _for_tiles(covered, some, threads, add)
+    _for_tiles(rows, candidates, threads, add)
     return gains.sum(axis=0)
 
 

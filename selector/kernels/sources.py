@@ -15,9 +15,9 @@ from threadpoolctl import threadpool_limits
 from selector.core import Gains, Progress, Rows
 from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
-from selector.kernels.codes import Codes, encode
+from selector.kernels.codes import Codes, encode, fastest
 from selector.kernels.nearest import nearest
-from selector.kernels.sweep import Kept, half_sweep, sweep_rows
+from selector.kernels.sweep import Kept, half_sweep, rises_above, sweep_rows
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 Cover = NDArray[np.float32]  # (n,) similarity of each row to its nearest chosen row, at least 0
 
 MANY = 1024  # candidates; asking more than these is worth showing
+SOME = 4096  # candidates whose gains are asked together of products of codes
 TILE = 2 << 20  # bytes of one thread's tile: about what its own cache holds
 WALKED = 4 << 20  # postings that one thread walks at a time
 SPAN = 8  # tiles that one thread takes at a time
@@ -93,6 +94,15 @@ class Tiles:
         return np.concatenate([part[0] for part in parts]), np.sum([part[1] for part in parts], axis=0)
 
     def rises(self, candidates: Rows, cover: Cover, weights: Gains, progress: Progress) -> Gains:
+        if fastest() is not np.float32 and cover.any():  # few similarities are above it, and products of codes tell which
+            gains = np.empty(len(candidates))
+            for first in range(0, len(candidates), SOME):
+                part = slice(first, first + SOME)
+                given = self.steps, self.vectors.step, self.codes, candidates[part], cover, weights, self.threads
+                gains[part] = rises_above(*given)
+                if len(candidates) > MANY:
+                    progress("gains", min(len(candidates), part.stop), len(candidates))
+            return gains
         spans = range(0, self.size, SPAN * self.tall)
 
         def span_rises(unit: tuple[int, int]) -> Gains:
@@ -130,7 +140,7 @@ class Tiles:
 
     @cached_property
     def codes(self) -> Codes:
-        return encode(self.data)
+        return encode(self.data, self.vectors.step, fastest())
 
     @cached_property
     def steps(self) -> NDArray[np.int16]:
