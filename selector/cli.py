@@ -42,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:  # as standard output on a full disk; what selector writes itself has errors of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        click.echo(f"error: {error}.", err=True)
+        sys.exit(2)
     finally:
         signal.signal(signal.SIGTERM, before)
 

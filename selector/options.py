@@ -21,7 +21,7 @@ class Options:
     device: str = "cpu"
     threads: int = 0  # 0: all cores
     memory: int = 4 << 30  # bytes for the whole run
-    cache: Path | None = field(default_factory=default_folder)  # None: keep no features
+    cache: Path | str | None = field(default_factory=default_folder)  # None: keep no features
     progress: Progress = quiet
     overwrite: bool = False
     jobs: int = 1  # runs of an experiment at a time
@@ -43,7 +43,7 @@ def room(options: Options) -> Iterator[Room]:
     with ExitStack() as stack:
         stack.enter_context(threads(options.threads))
         # Without a cache features are still asked for more than once in a run (vectors, then the vocabulary): they live as long as it.
-        folder = options.cache or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="selector-")))
+        folder = Path(options.cache or stack.enter_context(tempfile.TemporaryDirectory(prefix="selector-")))
         yield Room(Cache(folder), options.progress, options.device, options.threads, options.memory // 3)
 
 

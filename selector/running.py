@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def plan(recipe: Recipe, options: Options | None = None) -> planning.Plan:
         pool = preparing.read(recipe.pool)
         planning.check(recipe, len(pool), options.memory)
         options.progress("planning", 0, 0)
-        store = NoCache() if options.cache is None else Cache(options.cache)
+        store = NoCache() if options.cache is None else Cache(Path(options.cache))
         here = Room(store, options.progress, options.device, options.threads, options.memory // 3)
         return planning.plan(recipe, pool, time.monotonic() - began, here, options.memory)
 
@@ -91,19 +91,19 @@ def python_words(pool: Any, options: Any, words: dict[str, Any]) -> tuple[Pool, 
 
 def select_rows(vectors: Any, *, budget: int, objective: str = "facility-location", optimizer: str = "lazy", seed: int = 0,
                 kept: Any = NO_ROWS, unit: bool = True, memory: int = 2 << 30, device: str = "cpu",
-                **parameters: Any) -> Outcome:  # fmt: skip
+                optimizer_options: Mapping[str, Any] | None = None, **parameters: Any) -> Outcome:  # fmt: skip
     """Select rows of one's own matrix (n, d), dense or scipy sparse; `unit` scales each row to length 1 first (cosine).
 
-    `parameters` belong to the objective. Row numbers count in the matrix. On the `device` 'cuda' facility location on dense vectors
-    picks the same rows as on the cpu. Raises InputError for NaN or infinite values, BudgetError for a budget that the rows cannot fill,
-    UnknownName or RecipeError.
+    `parameters` belong to the objective, `optimizer_options` to the optimizer, as {'mode': 'exact'}. Row numbers count in the matrix. On
+    the `device` 'cuda' facility location on dense vectors picks the same rows as on the cpu. Raises InputError for NaN or infinite
+    values, BudgetError for a budget that the rows cannot fill, UnknownName or RecipeError.
     """
     from scipy.sparse import issparse
 
     features = sparse(vectors, unit=unit) if issparse(vectors) else dense(vectors, unit=unit)
     chosen = np.unique(np.asarray(kept, np.int64))
     return engine.select(assembly.rows_problem(features, budget, objective, parameters, chosen, memory, seed, device),
-                         naming.optimizer(optimizer, {}), seed=seed)  # fmt: skip
+                         naming.optimizer(optimizer, optimizer_options or {}), seed=seed)  # fmt: skip
 
 
 def solve(recipe: Recipe, *, pool: Pool | None = None, options: Options | None = None) -> Selection:

@@ -291,6 +291,8 @@ def test_a_token_budget_below_the_shortest_row():
         ({"budget": 2, "objective": "quality"}, RecipeError, "needs a numeric column"),
         ({"budget": 2, "optimizer": "lasy"}, UnknownName, "Did you mean 'lazy'?"),
         ({"budget": 2, "objective": "dpp", "kernel": "x"}, RecipeError, "write linear or rbf"),
+        ({"budget": 2, "optimizer_options": {"mode": "quick"}}, UnknownName, "exact"),
+        ({"budget": 2, "optimizer_options": {"speed": 1}}, RecipeError, "has no option 'speed'"),
     ],
 )
 def test_own_vectors_with_bad_words(words, error, told):
@@ -302,6 +304,8 @@ def test_own_vectors_with_bad_words(words, error, told):
 def test_own_vectors():
     assert sorted(selector.select_rows(np.eye(5), budget=5).rows) == [0, 1, 2, 3, 4]
     assert set(selector.select_rows(np.eye(5), budget=3, kept=[0, 1]).rows) == {2, 3, 4}
+    facts = [selector.select_rows(np.eye(5), budget=3, optimizer_options={"mode": mode}).facts["mode"] for mode in ("fast", "exact")]
+    assert facts == ["fast", "exact"]
     bad = np.ones((4, 2))
     bad[2, 1] = np.nan
     with pytest.raises(InputError, match="the first is row 2"):

@@ -15,7 +15,7 @@ from selector import cli, flags, terminal, words
 from selector import recipe as recipes
 from selector.errors import RecipeError
 from selector.layers.taggers.keyphrase import Keyphrase
-from tests.command import command, fresh, pool
+from tests.command import MODULE, command, fresh, pool
 
 BAND = ("--band", "1:99")
 
@@ -277,6 +277,13 @@ def test_a_reader_that_goes_away_is_no_fault(plain):
 
 
 # -------------------------------------------------------------------------------------------------------------- the cache
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_standard_output_that_is_full_is_an_error_in_words():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*MODULE, "list", "objectives"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (2, "error: [Errno 28] No space left on device.\n")
 
 
 def test_cache_is_listed_and_cleared(tmp_path):
