@@ -163,8 +163,11 @@ def test_paper_is_light_and_has_every_plot(browser, made):
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
         assert page.evaluate(ground) == "rgb(255, 255, 255)"
         page.wait_for_function("[...document.querySelectorAll('.chart')].every(one => one.querySelector('.main-svg'))")
+        wide = "Math.max(...[...document.querySelectorAll('.chart .main-svg')].map((one) => one.getBoundingClientRect().width))"
+        assert page.evaluate(wide) <= 700  # CSS pixels: A4 without its margins
         page.evaluate("window.dispatchEvent(new Event('afterprint'))")
         assert page.evaluate(ground) == "rgb(18, 20, 24)"
+        page.wait_for_function(f"{wide} > 1000")
         assert told.errors == []
 
 

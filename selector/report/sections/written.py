@@ -7,6 +7,7 @@ from typing import Any
 
 from selector.report import charts
 from selector.report.blocks import Block, Chart, Column, Prose, Section, Table
+from selector.report.phrases import percent
 
 NEARLY = 0.1  # |SMD| that is commonly taken as balanced
 
@@ -37,7 +38,7 @@ def _selection(found: Mapping[str, Any]) -> Section:
     said = " ".join(
         [
             *(
-                f"{one['share']:.0%} of what {budget:,} rows are worth is reached at {one['rows']:,} rows."
+                f"{percent(one['share'])} of what {budget:,} rows are worth is reached at {one['rows']:,} rows."
                 for one in curve["marks"]
                 if one["share"] in (0.9, 0.99)
             ),
@@ -59,11 +60,11 @@ def _proof(facts: Mapping[str, Any]) -> str:
     value, chance = facts["value"], facts["random_value"]
     if value is None:
         return f"{facts['objective']} states no value."
-    said = f"{facts['objective']} is worth {value:,.5g}"
+    said = f"By {facts['objective']} the selection is worth {value:,.5g}"
     said += f", a random set of the same size {chance:,.5g}" if chance is not None else ""
     if facts["ratio"] is None:
         return f"{said}."
-    return f"{said}; no set is worth more than {facts['upper_bound']:,.5g}, so at least {facts['ratio']:.1%} of the best is proved."
+    return f"{said}; no set is worth more than {facts['upper_bound']:,.5g}, so {100 * facts['ratio']:.1f} % of the best is proved."
 
 
 def _larger(curve: Mapping[str, Any]) -> str:
@@ -71,7 +72,7 @@ def _larger(curve: Mapping[str, Any]) -> str:
     at, then = curve["values"][curve["sizes"].index(budget)], curve["values"][-1]
     if last <= budget or at <= 0:
         return ""
-    return f"{last:,} rows would be worth {then / at - 1:.1%} more."
+    return f"{last:,} rows would be worth {percent(then / at - 1)} more."
 
 
 def _split(found: Mapping[str, Any]) -> Section:

@@ -47,6 +47,7 @@
       place.style.height = `${place.clientHeight + 18 * keys}px`;
     }
     const room = Math.max(16, Math.floor(place.clientWidth * .62 / 7.5));  // letters of a line
+    if (root.dataset.printing) layout.width = place.clientWidth;  // of the sheet: it is drawn before the sheet is laid out
     if (layout.xaxis.title) layout.xaxis.title = { ...layout.xaxis.title, text: broken(layout.xaxis.title.text, room) };
     for (const key of Object.keys(figure.layout)) if (/^[xy]axis\d+$/.test(key)) layout[key] = merged(axis, figure.layout[key]);
     return Plotly.react(id, resolved(figure.data), resolved(layout), { responsive: true, displayModeBar: false, displaylogo: false, ...config });
@@ -70,12 +71,15 @@
   window.addEventListener("beforeprint", () => {
     theme = root.dataset.theme;
     root.dataset.theme = "light";
+    root.dataset.printing = "yes";
     redraw();
     [...waiting.keys()].forEach(start);
   });
   window.addEventListener("afterprint", () => {
     if (theme) root.dataset.theme = theme; else delete root.dataset.theme;
+    delete root.dataset.printing;
     redraw();
+    for (const id of drawn.keys()) Plotly.Plots.resize(id);
   });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
