@@ -187,6 +187,18 @@ class Foreseeing(Thinning, Protocol):
 
 
 @runtime_checkable
+class Racing(State, Protocol):
+    """A state that can run the lazy race itself, in compiled code."""
+
+    def winner(self, queue: Any, stamp: int, worth: Gains) -> int | None:
+        """The row that wins beside the `stamp` rows chosen so far, -1 where all are excluded; None where it cannot say by now.
+
+        `queue` (kernels.queue.Queue) holds bounds on gain x worth, of which it makes fresh what it has to; `worth` (n,).
+        """
+        ...
+
+
+@runtime_checkable
 class Objective(Protocol):
     """What a subset is worth: a frozen dataclass of parameters. State is born from `start`."""
 

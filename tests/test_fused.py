@@ -280,6 +280,24 @@ def test_fast_keeps_to_prices() -> None:
     assert costs[rows].sum() <= 300
 
 
+@pytest.mark.parametrize("thin", [False, True])
+@settings(max_examples=40, deadline=None)
+@given(kind=st.sampled_from(KINDS), size=st.integers(2, 300), seed=st.integers(0, 10**6), heavy=st.booleans(), priced=st.booleans())
+def test_the_compiled_race_is_the_plain_one(thin: bool, kind: str, size: int, seed: int, heavy: bool, priced: bool) -> None:
+    rng, values = np.random.default_rng(seed), rows_of(kind, size, 16, seed)
+    found = sparse(np.where(values > 1, values, 0)) if thin else vectors(kind, size, 16, seed)
+    ground = Ground(size, {"v": found}, weights=rng.integers(0, 4, size).astype(float) if heavy else None)
+    limit = Cost(rng.uniform(1, 4, size), size / 2) if priced else Count(max(1, size // 2))
+    asked = Problem(ground, FacilityLocation("v"), limit, NO_ROWS, np.arange(size))
+    compiled = select(asked, lazy)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(facility_location._Covering, "winner", lambda *_: None)
+        plain = select(asked, lazy)
+    np.testing.assert_array_equal(compiled.rows, plain.rows)
+    np.testing.assert_array_equal(compiled.gains, plain.gains)
+    assert compiled.value == plain.value
+
+
 def test_samples_grow_fourfold_up_to_the_pool() -> None:
     assert sample_sizes(117_654) == [1838, 7353, 29_413, 117_654]
     assert sample_sizes(5000) == [1250, 5000]

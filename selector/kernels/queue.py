@@ -26,21 +26,21 @@ class Queue:
     def update(self, rows: Rows, keys: Gains, stamp: int) -> None:
         """The gains of these rows beside a set S of `stamp` rows are their new bounds. O(m log n)."""
         self.stamp[rows] = self.lowered[rows] = stamp
-        _set(self.tree, self.leaves, rows, np.maximum(keys, LOWEST))
+        put(self.tree, self.leaves, rows, np.maximum(keys, LOWEST))
 
     def enter(self, rows: Rows, keys: Gains, stamp: int) -> None:
         """These rows join the race, with upper bounds on their gains beside a set S of `stamp` rows."""
         self.lowered[rows] = stamp
-        _set(self.tree, self.leaves, rows, np.maximum(keys, LOWEST))
+        put(self.tree, self.leaves, rows, np.maximum(keys, LOWEST))
 
     def lower(self, rows: Rows, ceilings: Gains, stamp: int) -> None:
         """Bounds of these rows to at most `ceilings`, which hold for a set S of `stamp` rows. O(m log n)."""
         self.lowered[rows] = stamp
-        _set(self.tree, self.leaves, rows, np.maximum(np.minimum(self.bounds[rows], ceilings), LOWEST))
+        put(self.tree, self.leaves, rows, np.maximum(np.minimum(self.bounds[rows], ceilings), LOWEST))
 
     def exclude(self, rows: Rows) -> None:
         """These rows can no longer win."""
-        _set(self.tree, self.leaves, rows, np.full(len(rows), EXCLUDED))
+        put(self.tree, self.leaves, rows, np.full(len(rows), EXCLUDED))
 
     @property
     def bounds(self) -> Gains:
@@ -56,10 +56,10 @@ class Queue:
         top = float(self.tree[1])
         if top == EXCLUDED:
             return -1, False
-        row = _leftmost(self.tree, self.leaves, threshold(top))
+        row = leftmost(self.tree, self.leaves, threshold(top))
         if self.stamp[row] != stamp:
             return row, False
-        best = _leftmost(self.tree, self.leaves, top)
+        best = leftmost(self.tree, self.leaves, top)
         return (row, True) if self.stamp[best] == stamp else (best, False)
 
     def stale(self, row: int, stamp: int, most: int) -> Rows:
@@ -77,7 +77,8 @@ class Queue:
 
 
 @njit(cache=True)
-def _set(tree, leaves, rows, keys):  # type: ignore[no-untyped-def]
+def put(tree, leaves, rows, keys):  # type: ignore[no-untyped-def]
+    """Keys of these rows into the leaves, and up the tree as far as anything changes."""
     for position in range(rows.size):
         node = leaves + rows[position]
         tree[node] = keys[position]
@@ -91,7 +92,8 @@ def _set(tree, leaves, rows, keys):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _leftmost(tree, leaves, least):  # type: ignore[no-untyped-def]
+def leftmost(tree, leaves, least):  # type: ignore[no-untyped-def]
+    """The lowest row whose key is at least `least`; there must be one."""
     node = 1
     while node < leaves:
         node = 2 * node if tree[2 * node] >= least else 2 * node + 1
@@ -114,9 +116,9 @@ def _stale(tree, leaves, stamps, stamp, row, tolerance, out):  # type: ignore[no
         elif least == -np.inf:
             least = bound - tolerance * abs(bound)
         one[0], key[0] = following, -np.inf
-        _set(tree, leaves, one, key)
+        put(tree, leaves, one, key)
         if count == out.size or taken == lifted.size or tree[1] == -np.inf or tree[1] < least:
             break
-        following = _leftmost(tree, leaves, tree[1])
-    _set(tree, leaves, lifted[:taken], keys[:taken])
+        following = leftmost(tree, leaves, tree[1])
+    put(tree, leaves, lifted[:taken], keys[:taken])
     return count

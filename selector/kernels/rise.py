@@ -60,7 +60,8 @@ def tile_raise(values, cover, weights, gains):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _kept_rise(candidate, kept, cover, weights):  # type: ignore[no-untyped-def]
+def kept_rise(candidate, kept, cover, weights):  # type: ignore[no-untyped-def]
+    """The weighted rise from the similarities kept for one candidate."""
     starts, rows, similarities = kept
     total = 0.0
     for place in range(starts[candidate], starts[candidate + 1]):
@@ -73,13 +74,13 @@ def _kept_rise(candidate, kept, cover, weights):  # type: ignore[no-untyped-def]
 @njit(cache=True, parallel=True)
 def _kept_rises_together(candidates, kept, cover, weights, gains):  # type: ignore[no-untyped-def]
     for position in prange(candidates.size):
-        gains[position] = _kept_rise(candidates[position], kept, cover, weights)
+        gains[position] = kept_rise(candidates[position], kept, cover, weights)
 
 
 @njit(cache=True)
 def _kept_rises_alone(candidates, kept, cover, weights, gains):  # type: ignore[no-untyped-def]
     for position in range(candidates.size):
-        gains[position] = _kept_rise(candidates[position], kept, cover, weights)
+        gains[position] = kept_rise(candidates[position], kept, cover, weights)
 
 
 def kept_rises(candidates: Any, kept: Any, cover: Any, weights: Any) -> NDArray[np.float64]:

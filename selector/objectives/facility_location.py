@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from selector.core import NO_ROWS, Gains, Ground, Need, Rows, State
 from selector.errors import RecipeError
 from selector.features import SparseVectors, Vectors
-from selector.kernels import rise
+from selector.kernels import kept_race, rise
 from selector.kernels.device import OnDevice
 from selector.kernels.foresight import Path, Scene, foresee
 from selector.kernels.neighbours import neighbour_columns
@@ -156,6 +156,14 @@ class _Covering:
             return rise.kept_rises(candidates, self.kept, self.cover, self.weights)
         assert self.rough is not None
         return self.rough.gains(candidates, self.cover, self.weights)
+
+    def winner(self, queue: Any, stamp: int, worth: Gains) -> int | None:
+        self._look_when_due()
+        if self.kept is None or self.unseen.any():
+            return None
+        row, asked = kept_race.winner(queue, stamp, worth, self.kept, self.cover, self.weights)
+        self.evaluations += asked
+        return row
 
     def add(self, row: int) -> None:
         self.value += self._raised(row)

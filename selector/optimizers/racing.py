@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import numpy as np
 
-from selector.core import Foreseeing, Gains, LimitState, Opening, Rows, State
+from selector.core import Foreseeing, Gains, LimitState, Opening, Racing, Rows, State
 from selector.kernels.queue import Queue
 from selector.ties import EXCLUDED, LOWEST
 
@@ -24,6 +24,7 @@ class Race:
     def __init__(self, state: State, limit: LimitState, worth: Gains, candidates: Rows, ahead: bool = False) -> None:
         self.state, self.limit, self.worth = state, limit, worth
         self.queue, self.picked = Queue(len(worth)), 0
+        self.racer = state if isinstance(state, Racing) else None
         self.rows = candidates[limit.allows(candidates)]  # who competes; those who left since are known to the queue
         self.seer = state if ahead and isinstance(state, Foreseeing) and state.far_sighted else None
         if self.seer is None:
@@ -51,6 +52,10 @@ class Race:
             yield row, gain
 
     def _winner(self) -> int:
+        if self.racer is not None and self.seer is None:
+            found = self.racer.winner(self.queue, self.picked, self.worth)
+            if found is not None:
+                return found
         batch, many = self.state.batch, MANY
         while True:
             row, won = self.queue.winner(self.picked)
