@@ -32,8 +32,8 @@ def advice(
         budget = max(1, round(FEWER * pool_rows))
         why = "No subset was named. This picks a tenth of the pool at the layer where the paper found the strongest effect:"
         return {"why": why, "command": f"selector select {source} --budget {budget} --layer micro --side response{how} --output selected"}
-    thin = [
-        (one["t"], place["side"], place["layer"], number)
+    thin = [  # what length alone explains comes last
+        (one["matched_word"] not in ("thin", None), one["t"], place["side"], place["layer"], number)
         for place in answer["places"]
         for number, one in enumerate(place["subsets"])
         if one["word"] == "thin"
@@ -43,7 +43,7 @@ def advice(
         why = f"No subset is {how}. Whether diversity pays is the next question; this makes a diverse set and random ones like it:"
         command = f"selector split {source} --budget {min(min(rows), pool_rows // 4)} --layer micro --side {side} --match tokens"
         return {"why": why, "command": f"{command}{_flags(recipe, 'micro')} --output split"}
-    _, side, layer, number = min(thin)
+    by_length, _, side, layer, number = min(thin)
     subset = recipe.subsets[number]
     if subset.config or subset.split:  # the command line keeps whole folders only
         kept = f" --set select.keep.source={shlex.quote(subset.source)}" + "".join(
@@ -51,7 +51,8 @@ def advice(
         )
     else:
         kept = f" --keep {shlex.quote(subset.source)}"
-    why = f"{names[number]} is thinnest at {side}/{layer}. This adds a tenth more rows, those that its {side}s lack most at that layer:"
+    where = f"{side}/{layer}{', though not beside sets of its lengths' if by_length else ''}"
+    why = f"{names[number]} is thinnest at {where}. This adds a tenth more rows, those that its {side}s lack most at that layer:"
     budget = max(1, round(MORE * rows[number]))
     where = f"--layer {layer} --side {side}"
     return {"why": why, "command": f"selector select {source}{kept} --budget {budget} {where}{_flags(recipe, layer)} --output added"}

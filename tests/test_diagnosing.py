@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import selector
-from selector import diagnosing, reporting
+from selector import advice, diagnosing, reporting
 from selector.diagnosis_recipe import DiagnosisRecipe
 from selector.errors import InputError, UnknownName
 from selector.findings import answer as answers
@@ -255,3 +255,16 @@ def test_a_pool_that_has_changed_is_said(folders, options, monkeypatch, tmp_path
     pq.write_table(read.take(np.arange(5, 500)).table, tmp_path / "less.parquet")
     found = reporting.report(place / "selection", pool=tmp_path / "less.parquet", options=options, diagnosis={"references": 3}).found
     assert "have changed since" in found["written"]["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("alike", "place", "though"),
+    [("thin", "response/meso", ""), ("as random", "response/micro", ", though not beside sets of its lengths")],
+)
+def test_what_length_alone_explains_is_mended_last(alike, place, though):
+    recipe = DiagnosisRecipe.model_validate({"pool": {"source": "demo"}, "subsets": [{"source": "a"}]})
+    told = [("micro", -9.0, "as random"), ("meso", -4.0, alike)]
+    places = [{"side": "response", "layer": layer, "subsets": [{"word": "thin", "t": t, "matched_word": word}]} for layer, t, word in told]
+    said = advice.advice(recipe, ["a"], [100], 1000, {"places": places}, None)
+    assert f"a is thinnest at {place}{though}. This" in said["why"]
+    assert f"--layer {place.split('/')[1]} --side response" in said["command"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,7 +65,8 @@ def _proof(facts: Mapping[str, Any]) -> str:
     said += f", a random set of the same size {chance:,.5g}" if chance is not None else ""
     if facts["ratio"] is None:
         return f"{said}."
-    return f"{said}; no set is worth more than {facts['upper_bound']:,.5g}, so {100 * facts['ratio']:.1f} % of the best is proved."
+    proved = math.floor(1000 * facts["ratio"]) / 10  # rounded down: what is said must be proved
+    return f"{said}; no set is worth more than {facts['upper_bound']:,.5g}, so {proved:.1f} % of the best is proved."
 
 
 def _larger(curve: Mapping[str, Any]) -> str:
