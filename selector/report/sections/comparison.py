@@ -9,7 +9,7 @@ from selector.report import charts
 from selector.report.blocks import Block, Chart, Column, Prose, Section, Table
 from selector.report.phrases import percent
 
-SIGNS = {1: "▲ more is more diverse", -1: "▼ less is more diverse", 0: "– neither"}
+SIGNS = {1: "▲ up", -1: "▼ down", 0: "–"}
 STRONG = 2.0  # standard deviations from random: told in words
 
 
@@ -25,7 +25,7 @@ def section(found: Mapping[str, Any]) -> Section:
     blocks.append(
         Prose(
             "Paper r is Pearson's correlation of the measure with a judge's score over the sets of arXiv 2505.24768: more of a measure is "
-            "not by itself good news, and length went with scores more than anything else. "
+            "not by itself good news, and length went with scores more than anything else. %-ile: percentile among the random subsets. "
             + " ".join(f"{note[:1].upper()}{note[1:]}." for note in found["notes"]),
             "note",
         )
@@ -51,13 +51,12 @@ def _measures(side: str, names: Sequence[str], some: Sequence[Mapping[str, Any]]
     columns = [
         Column("measure"),
         Column("layer"),
-        Column("direction"),
+        Column("more diverse"),
         Column("paper r", "+.2f"),
-        Column("random mean", ",.4g"),
-        Column("random sd", ",.2g"),
     ]
     for name in names:
-        columns += [Column(name, ",.4g"), Column("z", "+,.1f"), Column("percentile", ".0f")]
+        columns += [Column(name, ",.4g"), Column("z", "+,.1f"), Column("%-ile", ".0f")]
+    columns += [Column("random mean", ",.4g"), Column("random sd", ",.2g")]  # last: where a screen is narrow these are out of sight
     rows: list[list[Any]] = []
     for one in some:
         row = [
@@ -65,12 +64,10 @@ def _measures(side: str, names: Sequence[str], some: Sequence[Mapping[str, Any]]
             one["layer"],
             SIGNS[one["direction"]],
             one["paper_r"],
-            one["random_mean"],
-            one["random_sd"],
         ]
         for figures in one["subsets"]:
             row += [figures["value"], figures["z"], figures["percentile"]]
-        rows.append(row)
+        rows.append([*row, one["random_mean"], one["random_sd"]])
     return Table(f"{side.capitalize()}s, beside random subsets of the same size (* judged)", columns, rows)
 
 

@@ -86,12 +86,12 @@ def _bands(side: str, said: Mapping[str, Any]) -> Table:
 def _notable(sides: Mapping[str, Any]) -> Table:
     columns = [
         Column("subset"), Column("side"), Column("tags missing", ",.0f"), Column("most frequent of them"),
-        Column("carried too often", ",.0f"), Column("such as"), Column("too seldom", ",.0f"), Column("such as"),
+        Column("carried too often"), Column("too seldom"),
     ]  # fmt: skip
     rows = [
         [
-            one["name"], side, one["missing"]["count"], _names(one["missing"]), one["over"]["count"], _names(one["over"]),
-            one["under"]["count"], _names(one["under"]),
+            one["name"], side, one["missing"]["count"], _names(one["missing"]),
+            *(f"{one[key]['count']:,}" + (f": {names}" if (names := _names(one[key])) else "") for key in ("over", "under")),
         ]
         for side, said in sides.items()
         for one in said["subsets"]
