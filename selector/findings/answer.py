@@ -9,7 +9,7 @@ import numpy as np
 from selector import measuring
 from selector.core import Rows
 from selector.findings.scene import Scene
-from selector.verdicts import LEVEL, RULE, Verdict
+from selector.verdicts import RULE, Verdict, limit
 
 LAYERS = ("macro", "meso", "micro")
 DRAWN = 10  # random subsets whose half is told beside a subset's
@@ -54,13 +54,6 @@ def half(incidence: Any, rows: Rows) -> int:
 def carried(incidence: Any, rows: Rows) -> int:
     """How many types these rows carry."""
     return len(np.unique(incidence[rows].indices))
-
-
-def limit(references: int, places: int) -> float:
-    """The |t| beyond which a place is called thin or diverse; see verdicts.verdicts."""
-    from scipy.stats import t as student
-
-    return float(student.ppf(1 - LEVEL / places / 2, references - 1))
 
 
 def _of(said: tuple[Verdict, ...], side: str, layer: str) -> Verdict:

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from selector.core import Gains, Progress, Rows
 from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
-from selector.kernels.codes import Codes, encode, fastest
+from selector.kernels.codes import Codes, encode, fastest, in_steps
 from selector.kernels.nearest import nearest
 from selector.kernels.sweep import Kept, half_sweep, rises_above, sweep_rows
 
@@ -145,10 +145,7 @@ class Tiles:
     @cached_property
     def steps(self) -> NDArray[np.int16]:
         """(n, d) the vectors in units of their grid."""
-        steps = np.empty(self.data.shape, np.int16)
-        for first in range(0, self.size, MANY):
-            steps[first : first + MANY] = np.rint(self.data[first : first + MANY] / self.vectors.step)
-        return steps
+        return in_steps(self.data, self.vectors.step)
 
     def nearest(self, chosen: Rows) -> Cover:
         return nearest(self.steps, self.vectors.step, self.codes, chosen, self.threads)
