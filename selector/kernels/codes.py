@@ -5,8 +5,9 @@ x = step * code + rest, with |rest| = error. Then for rows i and j (Cauchy-Schwa
     s_ij <= step_i step_j (code_i . code_j) + error_i length_j + step_i |code_i| error_j
 
 where length is |x|. Products of 8 bits run at four to six times the speed of float32 where the processor has them (AVX512-VNNI and its
-kin). With AVX2 alone, rows in units of their grid are multiplied in 16 bits, half as fast again as in float32 (kernels.multiply_add).
-Elsewhere the codes are the rows themselves. In both of these cases errors are 0 and the bound is the similarity.
+kin), and at two to three times with AVX2 alone, of codes half as fine (kernels.multiply_add). With AVX2 rows in units of their grid are
+multiplied in 16 bits, half as fast again as in float32. Elsewhere the codes are the rows themselves. In both of these cases errors are 0
+and the bound is the similarity.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from selector import processor
 from selector.kernels import multiply_add
 
 INTEGER_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8"}
-_MOST = 127
-REGISTER = 64  # codes
+_MOST = {np.int8: 127, np.uint8: multiply_add.LARGEST}
+_NONE = {np.int8: 0, np.uint8: multiply_add.SHIFT}  # what stands for 0
+# Zeros to a full register: torch 2.13 multiplies codes of one column wrongly.
+_COLUMNS = {np.int8: 64, np.uint8: multiply_add.COLUMNS[1], np.int16: multiply_add.COLUMNS[2]}  # rows have a multiple of so many
 _ROUNDING = 4e-7  # of float32 in the bound itself, relative to the largest similarity
 
 
@@ -32,7 +35,7 @@ _ROUNDING = 4e-7  # of float32 in the bound itself, relative to the largest simi
 class Codes:
     """Codes of n rows, and per row (all float32, shape (n,)): `steps`, `errors`, `lengths` |x| and `norms` |code|."""
 
-    codes: NDArray[Any]  # (n, d) int8; int16 or float32 where these are the rows themselves
+    codes: NDArray[Any]  # (n, d) int8, uint8 (shifted, for kernels.multiply_add); int16 or float32 where these are the rows themselves
     steps: NDArray[np.float32]
     errors: NDArray[np.float32]
     lengths: NDArray[np.float32]
@@ -41,37 +44,46 @@ class Codes:
     @property
     def exact(self) -> bool:
         """Whether the bound is the similarity."""
-        return bool(self.codes.dtype != np.int8)
+        return self.codes.dtype.type not in _MOST
 
     def take(self, rows: Any) -> Codes:
         return Codes(self.codes[rows], self.steps[rows], self.errors[rows], self.lengths[rows], self.norms[rows])
 
 
 def fastest() -> Any:
-    """The type of number that the processor multiplies fastest."""
+    """The type of number that the processor multiplies fastest: for bounds that leave few pairs."""
     if not INTEGER_PRODUCTS.isdisjoint(processor.flags()):
         return np.int8
-    return np.int16 if "avx2" in processor.flags() and "avx512f" not in processor.flags() else np.float32
+    return np.uint8 if _multiplies_and_adds() else np.float32
+
+
+def closest() -> Any:
+    """The fastest type whose bounds are near enough to be added up over many pairs."""
+    return np.int16 if fastest() is np.uint8 else fastest()
+
+
+def _multiplies_and_adds() -> bool:
+    return "avx2" in processor.flags() and "avx512f" not in processor.flags()
 
 
 def encode(vectors: NDArray[np.float32], grid: float, kind: Any) -> Codes:
-    """Codes of rows (n, d) on a `grid`, a power of two: int8, int16 or float32."""
+    """Codes of rows (n, d) on a `grid`, a power of two: int8, uint8, int16 or float32."""
     size = len(vectors)
     lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
-    if kind is not np.int8:
+    if kind not in _MOST:
         codes, unit = (vectors, np.float32(1)) if kind is np.float32 else (_padded(in_steps(vectors, grid)), np.float32(grid))
         own = lengths.astype(np.float32)
         return Codes(codes, np.full(size, unit), np.zeros(size, np.float32), own, own / unit)
-    # Zeros to a full register: torch 2.13 multiplies codes of one column wrongly.
-    codes = np.zeros((size, -(-vectors.shape[1] // REGISTER) * REGISTER), np.int8)
+    most, columns = _MOST[kind], _COLUMNS[kind]
+    codes = np.full((size, -(-vectors.shape[1] // columns) * columns), _NONE[kind], kind)
     steps, errors, norms = (np.empty(size) for _ in range(3))
     for first in range(0, size, 16_384):
         part = slice(first, first + 16_384)
         some = vectors[part]
-        steps[part] = np.abs(some).max(axis=1, initial=0.0) / _MOST
+        steps[part] = np.abs(some).max(axis=1, initial=0.0) / most
         step = np.where(steps[part] > 0, steps[part], 1.0).astype(np.float32)[:, None]
-        rounded = np.rint(some / step)
-        codes[part, : vectors.shape[1]] = rounded
+        rounded = np.clip(np.rint(some / step), -most, most)
+        codes[part, : vectors.shape[1]] = rounded + _NONE[kind]
         norms[part] = np.sqrt(np.einsum("nd,nd->n", rounded, rounded, dtype=np.float64))
         rest = some - rounded * step
         errors[part] = np.sqrt(np.einsum("nd,nd->n", rest, rest, dtype=np.float64))
@@ -91,7 +103,7 @@ def in_steps(vectors: NDArray[np.float32], grid: float) -> NDArray[np.int16]:
 
 def _padded(steps: NDArray[np.int16]) -> NDArray[np.int16]:
     """With columns of zeros to what one loop multiplies."""
-    return np.pad(steps, ((0, 0), (0, lack))) if (lack := -steps.shape[1] % multiply_add.COLUMNS) else steps
+    return np.pad(steps, ((0, 0), (0, lack))) if (lack := -steps.shape[1] % _COLUMNS[np.int16]) else steps
 
 
 @contextmanager
@@ -113,9 +125,9 @@ class Products:
     """Products of codes into a tile that is used again and again, for one thread."""
 
     def __init__(self, codes: Codes, height: int, width: int) -> None:
-        self.kind = codes.codes.dtype.type
-        if self.kind is np.int16:
-            self.multiplier = multiply_add.Multiplier(height, width, codes.codes.shape[1])
+        self.kind, self.multiplier = codes.codes.dtype.type, None
+        if self.kind in (np.int16, np.uint8):
+            self.multiplier = multiply_add.Multiplier(height, width, codes.codes.shape[1], codes.codes.itemsize)
             return
         self.tile = np.empty(height * width, np.int32 if self.kind is np.int8 else np.float32)
         if self.kind is np.int8:
@@ -126,7 +138,7 @@ class Products:
 
     def of(self, left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
         """(len(left), len(right)) products, at most height * width; overwritten by the next call."""
-        if self.kind is np.int16:
+        if self.multiplier is not None:
             return self.multiplier.of(left, right)
         out = self.tile[: len(left) * len(right)].reshape(len(left), len(right))
         if self.kind is np.float32:

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from selector.core import Gains, Progress, Rows
 from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
-from selector.kernels.codes import Codes, encode, fastest, in_steps
+from selector.kernels.codes import Codes, closest, encode, fastest, in_steps
 from selector.kernels.nearest import nearest
 from selector.kernels.sweep import Kept, half_sweep, rises_above, sweep_rows
 
@@ -141,6 +141,10 @@ class Tiles:
     @cached_property
     def codes(self) -> Codes:
         return encode(self.data, self.vectors.step, fastest())
+
+    @cached_property
+    def close_codes(self) -> Codes:
+        return self.codes if closest() is fastest() else encode(self.data, self.vectors.step, closest())
 
     @cached_property
     def steps(self) -> NDArray[np.int16]:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from selector.core import Gains, Progress, Rows
 from selector.kernels.codes import Codes, Products, torch_left_alone
 
-TILE = {np.int8: (512, 1024), np.int16: (256, 512), np.float32: (256, 512)}  # rows of a strip, and of a tile across it, by kind of code
+# Rows of a strip, and of a tile across it, by kind of code.
+TILE = {np.int8: (512, 1024), np.uint8: (512, 1024), np.int16: (256, 512), np.float32: (256, 512)}
 SPAN = 8  # strips that one thread takes at a time where gains are summed
 
 Kept = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]  # starts (n + 1,), then rows and similarities

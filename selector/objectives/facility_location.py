@@ -199,7 +199,7 @@ class _Covering:
             self.evaluations += len(rows)
             return source.rises(rows, cover, self.weights, self.ground.progress)
 
-        given = source.vectors, source.steps, source.codes, candidates, self.cover, self.weights, rises
+        given = source.vectors, source.steps, source.close_codes, candidates, self.cover, self.weights, rises
         self.path = foresee(Scene(*given, self.ground.memory, source.threads, self.ground.progress))
         self.unseen[:] = True
         self.unseen[candidates] = False
