@@ -62,41 +62,38 @@ def sparse_norms(indptr, columns, values):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=FAST)
-def _sixteen(a, b, c, d, w, x, y, z, sums):  # type: ignore[no-untyped-def]
-    """The inner products of four vectors with four others in `sums` (4, 4): eight reads for sixteen steps, each sum in one order."""
-    aw = ax = ay = az = bw = bx = by = bz = cw = cx = cy = cz = dw = dx = dy = dz = 0.0
+def _eight(a, b, w, x, y, z, sums):  # type: ignore[no-untyped-def]
+    """The inner products of two vectors with four others in `sums` (2, 4): six reads for eight steps, each sum in one order.
+
+    Sixteen sums at once would not fit the registers of AVX2: half as fast.
+    """
+    aw = ax = ay = az = bw = bx = by = bz = 0.0
     for at in range(a.size):
         e, f, g, h = w[at], x[at], y[at], z[at]
         own = a[at]
         aw, ax, ay, az = aw + own * e, ax + own * f, ay + own * g, az + own * h
         own = b[at]
         bw, bx, by, bz = bw + own * e, bx + own * f, by + own * g, bz + own * h
-        own = c[at]
-        cw, cx, cy, cz = cw + own * e, cx + own * f, cy + own * g, cz + own * h
-        own = d[at]
-        dw, dx, dy, dz = dw + own * e, dx + own * f, dy + own * g, dz + own * h
     sums[0, 0], sums[0, 1], sums[0, 2], sums[0, 3] = aw, ax, ay, az
     sums[1, 0], sums[1, 1], sums[1, 2], sums[1, 3] = bw, bx, by, bz
-    sums[2, 0], sums[2, 1], sums[2, 2], sums[2, 3] = cw, cx, cy, cz
-    sums[3, 0], sums[3, 1], sums[3, 2], sums[3, 3] = dw, dx, dy, dz
 
 
 @njit(cache=True, nogil=True)
 def dense_entries(rows, data, picked, picks, norms, scale, width, quality, seen, work):  # type: ignore[no-untyped-def]
-    """Writes q K q of each row with the picks since it was `seen` into `work` (m, k), four rows and four picks at a time.
+    """Writes q K q of each row with the picks since it was `seen` into `work` (m, k), two rows and four picks at a time.
 
     `rows` (m,) are in order of `seen`; `picked` (room, d) holds the picks' vectors.
     """
-    own, sums, last = np.empty((rows.size, data.shape[1])), np.empty((4, 4)), picks.size - 1
+    own, sums, last = np.empty((rows.size, data.shape[1])), np.empty((2, 4)), picks.size - 1
     for place in range(rows.size):
         own[place] = data[rows[place]]
     for block in range(seen[rows[0]] // 4 * 4, picks.size, 4):
         w, x, y, z = picked[block], picked[min(block + 1, last)], picked[min(block + 2, last)], picked[min(block + 3, last)]
-        for first in range(0, rows.size, 4):
+        for first in range(0, rows.size, 2):
             if seen[rows[first]] >= block + 4:
                 break
-            most = min(first + 3, rows.size - 1)
-            _sixteen(own[first], own[min(first + 1, most)], own[min(first + 2, most)], own[most], w, x, y, z, sums)
+            most = min(first + 1, rows.size - 1)
+            _eight(own[first], own[most], w, x, y, z, sums)
             for line in range(first, most + 1):
                 for place in range(block, min(block + 4, picks.size)):
                     work[line, place] = sums[line - first, place - block]
@@ -122,10 +119,10 @@ def sparse_entries(rows, indptr, columns, values, picks, norms, scale, width, qu
 def substitute(rows, picks, pivots, seen, first_pages, following, numbers, residual, work):  # type: ignore[no-untyped-def]
     """Turns the entries in `work` (m, k) into the rows' lines of the factor (Chen et al. 2018, eq. 8); a pivot of 0 spans nothing.
 
-    Lines lie as in kernels.lines. `rows` (m,) are in order of `seen`. Four rows and four picks at a time, from multiples of four on: no
+    Lines lie as in kernels.lines. `rows` (m,) are in order of `seen`. Two rows and four picks at a time, from multiples of four on: no
     sum of a row hangs on what is asked with it, or on what it had seen.
     """
-    sums, last = np.empty((4, 4)), picks.size - 1
+    sums, last = np.empty((2, 4)), picks.size - 1
     for line in range(rows.size):
         row = rows[line]
         read(first_pages[row], following, numbers, work[line, : seen[row]])
@@ -133,12 +130,11 @@ def substitute(rows, picks, pivots, seen, first_pages, following, numbers, resid
         a, b = pick_line(block, numbers), pick_line(min(block + 1, last), numbers)
         c, d = pick_line(min(block + 2, last), numbers), pick_line(min(block + 3, last), numbers)
         w, x, y, z = numbers[a : a + block], numbers[b : b + block], numbers[c : c + block], numbers[d : d + block]
-        for first in range(0, rows.size, 4):
+        for first in range(0, rows.size, 2):
             if seen[rows[first]] >= block + 4:
                 break
-            most = min(first + 3, rows.size - 1)
-            second, third = min(first + 1, most), min(first + 2, most)
-            _sixteen(work[first, :block], work[second, :block], work[third, :block], work[most, :block], w, x, y, z, sums)
+            most = min(first + 1, rows.size - 1)
+            _eight(work[first, :block], work[most, :block], w, x, y, z, sums)
             for line in range(first, most + 1):
                 row = rows[line]
                 for place in range(max(block, seen[row]), min(block + 4, picks.size)):

@@ -18,22 +18,22 @@ def winner(queue: Queue, stamp: int, worth: Gains, kept: Kept, cover: NDArray[np
 
     The row of `Queue.winner` asked again and again; O(log n) and a walk over its kept similarities for each gain.
     """
-    row, asked = _winner(queue.tree, queue.leaves, queue.stamp, queue.lowered, stamp, worth, kept, cover, weights)
+    row, asked = _winner(queue.tree, queue.levels, queue.stamp, queue.lowered, stamp, worth, kept, cover, weights)
     return int(row), int(asked)
 
 
 @njit(cache=True)
-def _winner(tree, leaves, stamps, lowered, stamp, worth, kept, cover, weights):  # type: ignore[no-untyped-def]
+def _winner(tree, levels, stamps, lowered, stamp, worth, kept, cover, weights):  # type: ignore[no-untyped-def]
     asked, one, key = 0, np.empty(1, np.int64), np.empty(1, np.float64)
-    while tree[1] != EXCLUDED:
-        row = leftmost(tree, leaves, max(tree[1] - TOLERANCE * abs(tree[1]), LOWEST))
+    while tree[-1] != EXCLUDED:
+        row = leftmost(tree, levels, max(tree[-1] - TOLERANCE * abs(tree[-1]), LOWEST))
         if stamps[row] == stamp:
-            best = leftmost(tree, leaves, tree[1])
+            best = leftmost(tree, levels, tree[-1])
             if stamps[best] == stamp:
                 return row, asked
             row = best
         one[0], key[0] = row, max(kept_rise(row, kept, cover, weights) * worth[row], LOWEST)
-        put(tree, leaves, one, key)
+        put(tree, levels, one, key)
         stamps[row] = lowered[row] = stamp
         asked += 1
     return -1, asked

@@ -217,6 +217,21 @@ def posting_line(candidate, index, sums, touched, line):  # type: ignore[no-unty
         sums[0, row] = 0.0
 
 
+@njit(cache=True)
+def posting_raise(candidates, index, sums, touched, cover, weights, gains):  # type: ignore[no-untyped-def]
+    """Raises `cover` by these candidates, one after another; writes the weighted rise of each to `gains` (m,)."""
+    for position in range(candidates.size):
+        total = 0.0
+        for place in range(_walk(candidates[position], index, sums[0], touched[0])):
+            row = touched[0, place]
+            similarity = np.float32(sums[0, row])
+            if similarity > cover[row]:
+                total += weights[row] * (np.float64(similarity) - np.float64(cover[row]))
+                cover[row] = similarity
+            sums[0, row] = 0.0
+        gains[position] = total
+
+
 @njit(cache=True, nogil=True)
 def posting_collect(candidates, index, cover, sums, touched, ends, rows, similarities):  # type: ignore[no-untyped-def]
     """Writes the rows that each candidate would raise, and their similarities, one candidate after another up to its `ends` (m,)."""

@@ -179,8 +179,9 @@ class Postings:
         self.scratch = np.zeros((rise.threads(), self.size)), np.zeros((rise.threads(), self.size), np.int32)
 
     def cover(self, chosen: Rows, before: Cover, weights: Gains) -> tuple[Cover, Gains]:
-        cover = before.copy()
-        return cover, np.array([rise.raise_line(self.line(int(row)), cover, weights) for row in chosen])
+        cover, gains = before.copy(), np.empty(len(chosen))
+        rise.posting_raise(chosen, self.index, *self.scratch, cover, weights, gains)
+        return cover, gains
 
     def rises(self, candidates: Rows, cover: Cover, weights: Gains, progress: Progress) -> Gains:
         if self.positive and not cover.any():  # every similarity counts whole, so their sum is one product with the sum of all rows
