@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from selector.kernels.inner import add_eight
 from selector.kernels.lines import pick_line, read, write
 
 FAST = {"reassoc", "contract"}
+NUMBER = 8  # bytes
+SPAN = 512  # numbers of four picks' lines, which stay in the innermost cache for all rows
 
 
 @njit(cache=True, fastmath=FAST)
@@ -61,39 +64,25 @@ def sparse_norms(indptr, columns, values):  # type: ignore[no-untyped-def]
     return norms
 
 
-@njit(cache=True, fastmath=FAST)
-def _eight(a, b, w, x, y, z, sums):  # type: ignore[no-untyped-def]
-    """The inner products of two vectors with four others in `sums` (2, 4): six reads for eight steps, each sum in one order.
-
-    Sixteen sums at once would not fit the registers of AVX2: half as fast.
-    """
-    aw = ax = ay = az = bw = bx = by = bz = 0.0
-    for at in range(a.size):
-        e, f, g, h = w[at], x[at], y[at], z[at]
-        own = a[at]
-        aw, ax, ay, az = aw + own * e, ax + own * f, ay + own * g, az + own * h
-        own = b[at]
-        bw, bx, by, bz = bw + own * e, bx + own * f, by + own * g, bz + own * h
-    sums[0, 0], sums[0, 1], sums[0, 2], sums[0, 3] = aw, ax, ay, az
-    sums[1, 0], sums[1, 1], sums[1, 2], sums[1, 3] = bw, bx, by, bz
-
-
 @njit(cache=True, nogil=True)
 def dense_entries(rows, data, picked, picks, norms, scale, width, quality, seen, work):  # type: ignore[no-untyped-def]
     """Writes q K q of each row with the picks since it was `seen` into `work` (m, k), two rows and four picks at a time.
 
     `rows` (m,) are in order of `seen`; `picked` (room, d) holds the picks' vectors.
     """
-    own, sums, last = np.empty((rows.size, data.shape[1])), np.empty((2, 4)), picks.size - 1
+    own, sums, last, width_of = np.empty((rows.size, data.shape[1])), np.empty((2, 4)), picks.size - 1, NUMBER * data.shape[1]
     for place in range(rows.size):
         own[place] = data[rows[place]]
+    mine, theirs = own.ctypes.data, picked.ctypes.data
     for block in range(seen[rows[0]] // 4 * 4, picks.size, 4):
-        w, x, y, z = picked[block], picked[min(block + 1, last)], picked[min(block + 2, last)], picked[min(block + 3, last)]
+        w, x = theirs + width_of * block, theirs + width_of * min(block + 1, last)
+        y, z = theirs + width_of * min(block + 2, last), theirs + width_of * min(block + 3, last)
         for first in range(0, rows.size, 2):
             if seen[rows[first]] >= block + 4:
                 break
             most = min(first + 1, rows.size - 1)
-            _eight(own[first], own[most], w, x, y, z, sums)
+            sums[:] = 0.0
+            add_eight(mine + width_of * first, mine + width_of * most, w, x, y, z, data.shape[1], sums.ctypes.data)
             for line in range(first, most + 1):
                 for place in range(block, min(block + 4, picks.size)):
                     work[line, place] = sums[line - first, place - block]
@@ -122,28 +111,32 @@ def substitute(rows, picks, pivots, seen, first_pages, following, numbers, resid
     Lines lie as in kernels.lines. `rows` (m,) are in order of `seen`. Two rows and four picks at a time, from multiples of four on: no
     sum of a row hangs on what is asked with it, or on what it had seen.
     """
-    sums, last = np.empty((2, 4)), picks.size - 1
+    sums, last, length = np.empty((rows.size + 1, 4)), picks.size - 1, NUMBER * work.shape[1]
+    mine, theirs = work.ctypes.data, numbers.ctypes.data
     for line in range(rows.size):
         row = rows[line]
         read(first_pages[row], following, numbers, work[line, : seen[row]])
     for block in range(seen[rows[0]] // 4 * 4, picks.size, 4):
-        a, b = pick_line(block, numbers), pick_line(min(block + 1, last), numbers)
-        c, d = pick_line(min(block + 2, last), numbers), pick_line(min(block + 3, last), numbers)
-        w, x, y, z = numbers[a : a + block], numbers[b : b + block], numbers[c : c + block], numbers[d : d + block]
-        for first in range(0, rows.size, 2):
-            if seen[rows[first]] >= block + 4:
-                break
-            most = min(first + 1, rows.size - 1)
-            _eight(work[first, :block], work[most, :block], w, x, y, z, sums)
-            for line in range(first, most + 1):
-                row = rows[line]
-                for place in range(max(block, seen[row]), min(block + 4, picks.size)):
-                    total, theirs = sums[line - first, place - block], pick_line(place, numbers)
-                    for before in range(block, place):
-                        total += work[line, before] * numbers[theirs + before]
-                    value = 0.0 if pivots[place] == 0.0 else (work[line, place] - total) / pivots[place]
-                    work[line, place] = value
-                    residual[row] -= value * value
+        active = 0
+        while active < rows.size and seen[rows[active]] < block + 4:
+            active += 1
+        w, x = theirs + NUMBER * pick_line(block, numbers), theirs + NUMBER * pick_line(min(block + 1, last), numbers)
+        y, z = theirs + NUMBER * pick_line(min(block + 2, last), numbers), theirs + NUMBER * pick_line(min(block + 3, last), numbers)
+        sums[:] = 0.0
+        for start in range(0, block, SPAN):
+            count, on = min(SPAN, block - start), NUMBER * start
+            for first in range(0, active, 2):
+                a, b = mine + length * first + on, mine + length * min(first + 1, active - 1) + on
+                add_eight(a, b, w + on, x + on, y + on, z + on, count, sums[first:].ctypes.data)
+        for line in range(active):
+            row = rows[line]
+            for place in range(max(block, seen[row]), min(block + 4, picks.size)):
+                total, own = sums[line, place - block], pick_line(place, numbers)
+                for before in range(block, place):
+                    total += work[line, before] * numbers[own + before]
+                value = 0.0 if pivots[place] == 0.0 else (work[line, place] - total) / pivots[place]
+                work[line, place] = value
+                residual[row] -= value * value
     for line in range(rows.size):
         row = rows[line]
         write(first_pages[row], following, numbers, work[line], seen[row])
