@@ -52,6 +52,14 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def whole(browser, made):
+    """That page in the light, opened once and scrolled through: to be looked at, and left as it is."""
+    with opened(browser, made[0], color_scheme="light") as told:
+        seen_whole(told.page)
+        yield told
+
+
+@pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
     """The page of a pool whose texts, tags, sources, columns and file names are as bad as they get."""
     place = tmp_path_factory.mktemp("hostile")
@@ -69,15 +77,12 @@ def hostile(tmp_path_factory):
     return found.save(place / "page.html")
 
 
-def test_it_opens_without_an_error_or_a_request(browser, made):
-    path, _ = made
-    with opened(browser, path) as told:
-        seen_whole(told.page)
-        assert told.errors == []
-        assert told.requests == [path.as_uri()]
-        assert told.page.locator("h1").inner_text() == "spread, first of demo"
-        repeated = "(all => all.length - new Set(all).size)([...document.querySelectorAll('[id]')].map((one) => one.id))"
-        assert told.page.evaluate(repeated) == 0
+def test_it_opens_without_an_error_or_a_request(whole, made):
+    assert whole.errors == []
+    assert whole.requests == [made[0].as_uri()]
+    assert whole.page.locator("h1").inner_text() == "spread, first of demo"
+    repeated = "(all => all.length - new Set(all).size)([...document.querySelectorAll('[id]')].map((one) => one.id))"
+    assert whole.page.evaluate(repeated) == 0
 
 
 def test_pointing_at_a_row_shows_it(browser, made):
@@ -202,19 +207,22 @@ def test_light_dark_and_a_phone(browser, made):
     assert sum(grounds["dark"]) < 100
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_serious_fault_of_accessibility(browser, made, scheme):
-    """By axe, everything unfolded: all of it in the light; in the dark, where only colours differ, the first section and the map."""
+def serious_faults(page, **part):
+    """By axe, everything unfolded."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    path, _ = made
-    with opened(browser, path, color_scheme=scheme) as told:
-        if scheme == "light":
-            seen_whole(told.page)
-        told.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-        part = {"context": {"include": [["header"], ["#answer"], ["#map"]]}} if scheme == "dark" else {}
-        found = axe.run(told.page, **part).response["violations"]
-    serious = {one["id"]: [node["html"][:200] for node in one["nodes"][:3]] for one in found if one["impact"] in ("serious", "critical")}
-    assert serious == {}
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    found = axe.run(page, **part).response["violations"]
+    return {one["id"]: [node["html"][:200] for node in one["nodes"][:3]] for one in found if one["impact"] in ("serious", "critical")}
+
+
+def test_no_serious_fault_of_accessibility(whole):
+    assert serious_faults(whole.page) == {}
+
+
+def test_no_serious_fault_of_accessibility_in_the_dark(browser, made):
+    """The first section and the map: only colours differ there."""
+    with opened(browser, made[0], color_scheme="dark") as told:
+        assert serious_faults(told.page, context={"include": [["header"], ["#answer"], ["#map"]]}) == {}
 
 
 def test_hostile_rows_neither_run_nor_break_the_page(browser, hostile):

@@ -32,7 +32,7 @@ class Dual:
         self.team = Team()
         self.picks, self.folded, self.every = list[int](), 0, max(16, dimensions // 8)
         self.few = dimensions // 3  # missed picks up to which their directions cost less than an evaluation afresh
-        self.value, self.evaluations, self.batch = 0.0, 0, 64
+        self.value, self.evaluations, self.batch = 0.0, 0, 256
         for first in range(0, len(chosen), 8192):
             self._count(chosen[first : first + 8192])
         self._factor()

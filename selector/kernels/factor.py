@@ -61,7 +61,7 @@ class Factor:
         )  # (room, d) vectors of the picks, where vectors are dense
         self.steps = vectors.dimensions if isinstance(vectors, Vectors) else 64  # multiply-adds of an entry
         self.team = Team()
-        self.value, self.evaluations, self.batch = 0.0, 0, 32
+        self.value, self.evaluations, self.batch = 0.0, 0, 128
         for row in chosen:
             self.add(int(row))
 
