@@ -32,11 +32,12 @@ from selector.semantic import CELL, PASSES
 Options = Mapping[str, Any]  # of the optimizer
 
 # How much more than the bare count of operations the loops take, as measured on the real pool of 117,654 rows, 10,000 picks.
-SWEPT = {"fast": 1.0, "exact": 3.5}  # facility location, dense: multiples of half of all products, by mode
-CODED = {np.int8: 0.5, np.uint8: 0.55, np.float32: 1.0}  # the same by the numbers that the processor multiplies fastest
+SWEPT = {"fast": 1.0, "exact": 2.5}  # facility location, dense: multiples of half of all products, by mode
+CODED = {np.int8: 0.5, np.uint8: 0.65, np.float32: 1.0}  # the same by the numbers that the processor multiplies fastest
 WALKED = 38.0  # facility location, sparse: multiples of all walks over postings
 COUNTED = 24.0  # coverage: multiples of all types carried
-ASKED = 100.0  # DPP: evaluations a pick
+ASKED = 1500.0  # DPP by its dual: whole evaluations that a pick costs as much as
+BROUGHT = 8.0  # DPP by its factor: multiples of all rows' lines to all picks
 CLUSTERED = 2.2  # k-means: multiples of the products of one pass, for each pass and the last look
 APART = {KCentre: (1.4, 6.0), Mmr: (1.4, 6.0), MaxMin: (4.3, 20.0), ReprFilter: (0.5, 1.0)}  # multiples of n k d and, sparse, of n k
 NOVEL = (6.5, 40.0)  # steps for each row and pick, dense and sparse
@@ -208,5 +209,5 @@ def _dpp(objective: Dpp, optimizer: str, options: Options, shape: Shape) -> Cost
     if objective.kernel == "linear" and not shape.sparse and shape.dimensions <= DUAL_DIMENSIONS:
         asked = shape.rows + ASKED * shape.picks if optimizer == "lazy" else _asked(optimizer, options, shape, 1.0)
         return Cost(flops=2.0 * asked * shape.dimensions**2)
-    lines = ASKED / 10 * shape.picks  # lines of the factor that are brought up, each with an entry for every pick
-    return Cost(flops=2.0 * lines * shape.picks * shape.picks / 2, bytes=16.0 * shape.picks * shape.picks)
+    steps = shape.picks / 2 + (64 if shape.sparse else shape.dimensions)  # of an entry
+    return Cost(flops=BROUGHT * 2.0 * shape.rows * shape.picks * steps, bytes=16.0 * shape.picks * shape.picks)

@@ -12,7 +12,7 @@ from selector.optimizers.racing import Race
 
 SHRINK = 4  # each sample is a quarter of the next
 SMALLEST = 1024  # rows of a sample, at least
-ROWS_LEFT = 256  # rows that a candidate may still raise, on average, when the next sample or the pool takes over
+ROWS_LEFT = 320  # rows that a candidate may still raise, on average, when the next sample or the pool takes over
 
 
 def levels(size: int) -> list[int]:
@@ -26,7 +26,7 @@ def levels(size: int) -> list[int]:
 def first_picks(problem: Problem, limit: LimitState, worth: Gains, rng: np.random.Generator) -> Iterator[int]:
     """Rows of the exact greedy of a sample of the pool, then of a sample four times as large, and so on up to the pool, not included.
 
-    A larger sample takes over when a candidate there would raise at most 256 rows on average, as far as the smaller one can tell: then
+    A larger sample takes over when a candidate there would raise at most 320 rows on average, as far as the smaller one can tell: then
     it is cheap to be exact. The samples are nested, drawn with `rng` from all rows, and hold the kept rows. Each row is added to `limit`.
     """
     objective = problem.objective
