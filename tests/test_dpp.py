@@ -14,8 +14,10 @@ from selector.engine import select
 from selector.errors import MemoryForecast
 from selector.features import SparseVectors, Vectors
 from selector.kernels import dual, factor
+from selector.kernels.cholesky import SPAN
 from selector.kernels.dual import Dual
 from selector.kernels.factor import Factor, factor_bytes, forecast
+from selector.kernels.inner import add_eight
 from selector.kernels.lines import PAGE, Lines, line_pages, pick_line, read, write
 from selector.kernels.team import Team
 from selector.limits import Count
@@ -196,3 +198,27 @@ def test_a_team_does_every_part_once_and_passes_errors_on() -> None:
         done.clear()
     with pytest.raises(ZeroDivisionError):
         team.share(lambda part: 1 // part, [1, 2, 0, 3])
+
+
+def test_lines_longer_than_a_span_of_the_cache() -> None:
+    pool = ground(700, 24, 3)
+    objective = Dpp("dense", kernel="rbf", bandwidth=0.5)
+    found = select(problem(pool, objective, SPAN + 60), lazy, reference=False)
+    data = pool.vectors["dense"].data[found.rows].astype(float)
+    squared = ((data[:, None] - data) ** 2).sum(axis=2)
+    determinant = np.linalg.slogdet(np.exp(-squared / (2 * 0.5**2)))[1]
+    assert found.value == pytest.approx(determinant, rel=1e-9)
+    assert found.gains.sum() == pytest.approx(determinant, rel=1e-9)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 31, 512])
+def test_inner_products_of_two_with_four(count: int) -> None:
+    @numba.njit
+    def products(two, four, sums):
+        a, w, length = two.ctypes.data, four.ctypes.data, 8 * two.shape[1]
+        add_eight(a, a + length, w, w + length, w + 2 * length, w + 3 * length, two.shape[1], sums.ctypes.data)
+
+    rng = np.random.default_rng(count)
+    two, four, sums = rng.normal(size=(2, count)), rng.normal(size=(4, count)), np.ones((2, 4))
+    products(two, four, sums)
+    np.testing.assert_allclose(sums, 1 + two @ four.T, rtol=0, atol=1e-12)

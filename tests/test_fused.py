@@ -25,6 +25,7 @@ from selector.kernels.nearest import nearest
 from selector.kernels.rough import Rough
 from selector.kernels.sketch import Sketch
 from selector.kernels.sources import Postings, Tiles
+from selector.kernels.turning import turn
 from selector.limits import Cost, Count
 from selector.objectives import facility_location
 from selector.objectives.facility_location import FacilityLocation
@@ -178,12 +179,21 @@ def test_a_sweep_of_many_tiles() -> None:
     assert all(wanted[candidate, rows[starts[candidate] : starts[candidate + 1]]].all() for candidate in range(2600))
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.fixture(scope="module")
+def narrow_strips() -> Iterator[None]:
+    """Strips of 64 rows and tiles of 32 candidates, so that a small pool has many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("selector.kernels.ceilings.STRIP", 64)
+        patch.setattr("selector.kernels.ceilings.WIDE", 32)
+        yield
+
+
+@settings(max_examples=60, deadline=None)
 @given(kind=st.sampled_from(KINDS), size=st.integers(2, 700), picks=st.integers(1, 8), seed=st.integers(0, 10**6), heavy=st.booleans())
-def test_ceilings_are_never_below_the_gains(kind: str, size: int, picks: int, seed: int, heavy: bool) -> None:
+def test_ceilings_are_never_below_the_gains(narrow_strips: None, kind: str, size: int, picks: int, seed: int, heavy: bool) -> None:
     found, rng = vectors(kind, size, 16, seed), np.random.default_rng(seed)
     data, weights = found.data, rng.integers(0, 4, size).astype(float) if heavy else np.ones(size)
-    path, candidates = rng.integers(0, size, picks), np.flatnonzero(rng.random(size) < 0.7)
+    path, candidates = rng.integers(0, size, picks), np.flatnonzero(rng.random(size) < (0.3, 0.7, 1.0)[seed % 3])
     lines, before = data[path] @ data.T, np.zeros(size, np.float32)
     through = levels(lines, before)
     bounds = ceilings(encode(data, found.step, np.int8), candidates, through, picks, weights, 2, lambda *_: None)
@@ -361,6 +371,38 @@ def test_looking_ahead_for_some_leaves_everybodys_gain_true(monkeypatch: pytest.
         assert ahead.value == plain.value
         seen.add("kept" if ahead.kept else "rough" if ahead.rough else "path")
     assert seen == {"path", "rough", "kept"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind_of_code", [kind for kind in CODES if kind is not np.uint8])
+@pytest.mark.parametrize("count", [1, 2])
+def test_each_product_is_kept_roughly_for_both_its_rows(narrow_strips: None, kind: str, kind_of_code: Any, count: int) -> None:
+    size, everybody = 450, np.arange(450)
+    found = vectors(kind, size, 12, 6)
+    data, steps, ones = found.data, np.rint(found.data / found.step).astype(np.int16), np.ones(size)
+    lines, before = data[:3] @ data.T, np.zeros(size, np.float32)
+    cover = np.maximum(lines.max(axis=0), 0).astype(np.float32)
+    kept, codes = Rough(steps, found.step, cover, 10), encode(data, found.step, kind_of_code)
+    bounds = ceilings(codes, everybody, levels(lines, before), 3, ones, count, lambda *_: None, kept)
+    np.testing.assert_array_equal(bounds, ceilings(codes, everybody, levels(lines, before), 3, ones, 3 - count, lambda *_: None))
+    kept.settle(cover, np.empty(0, np.int64), None)
+    wanted = np.maximum(data.astype(float) @ data.T.astype(float) - cover, 0).sum(axis=1)
+    assert (bounds[3] >= wanted).all()
+    assert (kept.ceilings(everybody, cover, ones) >= wanted).all()
+    starts, rows, similarities = kept.exact(cover)
+    for candidate in everybody:
+        mine, line = slice(starts[candidate], starts[candidate + 1]), data @ data[candidate]
+        np.testing.assert_array_equal(rows[mine], np.flatnonzero(line > cover))  # in the order of rows
+        np.testing.assert_array_equal(similarities[mine], line[line > cover])
+    np.testing.assert_array_equal(kept.gains(everybody, cover, ones), wanted)
+
+
+@settings(max_examples=40, deadline=None)
+@given(height=st.integers(1, 40), width=st.integers(1, 40), kind=st.sampled_from([np.int32, np.float32]), seed=st.integers(0, 10**6))
+def test_a_tile_is_turned(height: int, width: int, kind: Any, seed: int) -> None:
+    tile, out = np.random.default_rng(seed).integers(-(10**6), 10**6, (height, width)).astype(kind), np.empty((width, height), kind)
+    turn(tile, out)
+    np.testing.assert_array_equal(out, tile.T)
 
 
 def test_rough_similarities_of_more_rows_than_two_bytes_can_tell_apart() -> None:
