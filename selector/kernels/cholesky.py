@@ -73,8 +73,9 @@ def dense_entries(rows, data, picked, picks, norms, scale, width, quality, seen,
     own, sums, last, width_of = np.empty((rows.size, data.shape[1])), np.empty((2, 4)), picks.size - 1, NUMBER * data.shape[1]
     for place in range(rows.size):
         own[place] = data[rows[place]]
-    mine, theirs = own.ctypes.data, picked.ctypes.data
+    theirs = picked.ctypes.data
     for block in range(seen[rows[0]] // 4 * 4, picks.size, 4):
+        mine = own.ctypes.data  # asked for here: numba frees an array after its last use, and does not see that an address is one
         w, x = theirs + width_of * block, theirs + width_of * min(block + 1, last)
         y, z = theirs + width_of * min(block + 2, last), theirs + width_of * min(block + 3, last)
         for first in range(0, rows.size, 2):
