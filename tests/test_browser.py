@@ -53,7 +53,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(browser, made):
-    """That page in the light, opened once and scrolled through: to be looked at, and left as it is."""
+    """That page in the light, opened once and scrolled through: to be looked at. What a test unfolds stays so."""
     with opened(browser, made[0], color_scheme="light") as told:
         seen_whole(told.page)
         yield told

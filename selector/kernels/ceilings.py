@@ -70,7 +70,7 @@ def ceilings(
     if codes.codes.dtype == np.int16 and (weights == 1).all():  # then all can be counted in whole squares of the grid's step
         one = float(codes.steps[0]) ** 2
         heavy, reached = np.ones(size, np.int32), np.rint(reached / one).astype(np.int32)
-    # Whole units add up to the same in any order. On the grid of features.dense nothing is rounded.
+    # Whole units add up to the same in any order. Without weights, on the grid of features.dense, nothing is rounded.
     unit = 2.0 ** (math.ceil(math.log2(max(float(weights.sum() * np.square(longest, dtype=np.float64)), 1e-200))) - 50)
     totals, waiting, done = np.zeros((picks + 1, len(asked))), defaultdict[int, list[Piece]](list), 0
 

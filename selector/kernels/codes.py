@@ -26,8 +26,8 @@ from selector.kernels import multiply_add
 INTEGER_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 _MOST = {np.int8: 127, np.uint8: multiply_add.LARGEST}
 _NONE = {np.int8: 0, np.uint8: multiply_add.SHIFT}  # what stands for 0
-# Zeros to a full register: torch 2.13 multiplies codes of one column wrongly.
-_COLUMNS = {np.int8: 64, np.uint8: multiply_add.COLUMNS[1], np.int16: multiply_add.COLUMNS[2]}  # rows have a multiple of so many
+# Rows have a multiple of so many columns; of int8 a full register: torch 2.13 multiplies codes of one column wrongly.
+_COLUMNS = {np.int8: 64, np.uint8: multiply_add.COLUMNS[1], np.int16: multiply_add.COLUMNS[2]}
 _ROUNDING = 4e-7  # of float32 in the bound itself, relative to the largest similarity
 
 
@@ -54,16 +54,12 @@ def fastest() -> Any:
     """The type of number that the processor multiplies fastest: for bounds that leave few pairs."""
     if not INTEGER_PRODUCTS.isdisjoint(processor.flags()):
         return np.int8
-    return np.uint8 if _multiplies_and_adds() else np.float32
+    return np.uint8 if "avx2" in processor.flags() and "avx512f" not in processor.flags() else np.float32
 
 
 def closest() -> Any:
     """The fastest type whose bounds are near enough to be added up over many pairs."""
     return np.int16 if fastest() is np.uint8 else fastest()
-
-
-def _multiplies_and_adds() -> bool:
-    return "avx2" in processor.flags() and "avx512f" not in processor.flags()
 
 
 def encode(vectors: NDArray[np.float32], grid: float, kind: Any) -> Codes:

@@ -94,13 +94,13 @@ def _pack(rows, shift, panel):  # type: ignore[no-untyped-def]
 def _block(size: int) -> Any:
     """Products of HEIGHT rows, from an address on, with a packed panel, added to `start` (PANEL,); strides in bytes."""
     height, unrolled = HEIGHT[size], UNROLLED[size]
-    sums, narrow, wide = (ir.VectorType(ir.IntType(32 // many), many * LANES) for many in (1, 1, 2))
-    four, word, number = ir.VectorType(ir.IntType(8), 4 * LANES), ir.IntType(64), ir.IntType(32)
+    sums, pairs, fours = (ir.VectorType(ir.IntType(32 // many), many * LANES) for many in (1, 2, 4))  # 32 bytes, read in three ways
+    word, number = ir.IntType(64), ir.IntType(32)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         base, stride, packed, count, begin, target, step = arguments
-        add_pairs = builder.module.declare_intrinsic("llvm.x86.avx2.pmadd.wd", (), ir.FunctionType(sums, (wide, wide)))
-        add_bytes = builder.module.declare_intrinsic("llvm.x86.avx2.pmadd.ub.sw", (), ir.FunctionType(wide, (four, four)))
+        add_pairs = builder.module.declare_intrinsic("llvm.x86.avx2.pmadd.wd", (), ir.FunctionType(sums, (pairs, pairs)))
+        add_bytes = builder.module.declare_intrinsic("llvm.x86.avx2.pmadd.ub.sw", (), ir.FunctionType(pairs, (fours, fours)))
 
         def at(address: Any, offset: Any, kind: Any) -> Any:
             return builder.inttoptr(builder.add(address, offset), kind.as_pointer())
@@ -116,21 +116,21 @@ def _block(size: int) -> Any:
         for more in range(unrolled):
             offset = builder.mul(builder.add(place, word(more)), word(4))
             panel = builder.add(packed, builder.mul(offset, word(PANEL)))
-            columns = [builder.load(at(panel, word(4 * LANES * one), narrow), align=4 * LANES) for one in range(REGISTERS)]
+            columns = [builder.load(at(panel, word(4 * LANES * one), sums), align=4 * LANES) for one in range(REGISTERS)]
             for row in range(height):
                 lane = builder.insert_element(
-                    ir.Constant(narrow, ir.Undefined), builder.load(at(rows[row], offset, number), align=1), number(0)
+                    ir.Constant(sums, ir.Undefined), builder.load(at(rows[row], offset, number), align=1), number(0)
                 )
-                spread = builder.shuffle_vector(lane, lane, ir.Constant(narrow, [0] * LANES))
+                spread = builder.shuffle_vector(lane, lane, ir.Constant(sums, [0] * LANES))
                 for one in range(REGISTERS):
                     if size == 2:
-                        product = builder.call(add_pairs, (builder.bitcast(spread, wide), builder.bitcast(columns[one], wide)))
+                        product = builder.call(add_pairs, (builder.bitcast(spread, pairs), builder.bitcast(columns[one], pairs)))
                         raised[row, one] = builder.add(raised[row, one], product)
                     else:
-                        product = builder.call(add_bytes, (builder.bitcast(spread, four), builder.bitcast(columns[one], four)))
+                        product = builder.call(add_bytes, (builder.bitcast(spread, fours), builder.bitcast(columns[one], fours)))
                         part[row, one] = builder.add(part[row, one], product) if more else product
         if size == 1:
-            ones = ir.Constant(wide, [1] * 2 * LANES)
+            ones = ir.Constant(pairs, [1] * 2 * LANES)
             raised = {key: builder.add(total, builder.call(add_pairs, (part[key], ones))) for key, total in totals.items()}
         following = builder.add(place, word(unrolled))
         place.add_incoming(word(0), before)

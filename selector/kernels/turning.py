@@ -36,7 +36,7 @@ def _square(typing: Any, source: Any, stride: Any, target: Any, step: Any) -> An
 
         lines = [builder.load(at(base, row, across), align=4) for row in range(SIDE)]
         for size in (4, 2, 1):  # squares of half the side, beside the diagonal, change places
-            low = [at + (SIDE if at & size else 0) - (size if at & size else 0) for at in range(SIDE)]
+            low = [lane - size + SIDE if lane & size else lane for lane in range(SIDE)]
             high = [one + size for one in low]
             masks = [ir.Constant(ir.VectorType(ir.IntType(32), SIDE), mask) for mask in (low, high)]
             lines = [builder.shuffle_vector(lines[row & ~size], lines[row | size], masks[1 if row & size else 0]) for row in range(SIDE)]
