@@ -52,6 +52,8 @@ def ways() -> dict[str, Way]:
         ours["ours, fast"] = Way("fast")
     if "neighbours" in signature(find("objectives", "facility-location")).parameters:
         ours[f"ours, graph of {NEIGHBOURS} neighbours"] = Way("graph")
+    if "near" in names("optimizers"):
+        ours["ours, near"] = Way("near")
     if "partitioned" in names("optimizers"):
         ours["ours, partitioned"] = Way("partitioned")
     return {
@@ -115,6 +117,7 @@ def exact(vectors: np.ndarray, budget: int, **words: Any) -> Found:
 
 fast: Callable[..., Found] = partial(ours, optimizer="lazy", mode="fast")
 graph: Callable[..., Found] = partial(ours, optimizer="lazy", graph=NEIGHBOURS)
+near: Callable[..., Found] = partial(ours, optimizer="near")
 partitioned: Callable[..., Found] = partial(ours, optimizer="partitioned")
 stochastic: Callable[..., Found] = partial(ours, optimizer="stochastic")
 

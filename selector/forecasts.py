@@ -13,6 +13,7 @@ from numba import njit
 
 from selector.core import Objective, Procedure
 from selector.kernels import codes
+from selector.kernels.near import CELLS
 from selector.objectives.cluster_balanced import ClusterBalanced
 from selector.objectives.coverage import Coverage
 from selector.objectives.dpp import DUAL_DIMENSIONS, Dpp
@@ -27,6 +28,9 @@ from selector.objectives.quality import Quality
 from selector.objectives.random import Random
 from selector.objectives.repr_filter import ReprFilter
 from selector.optimizers.lazy import LARGE
+from selector.optimizers.near import PROBES
+from selector.optimizers.partitioned import PART
+from selector.optimizers.sampled import FEW, SHRINK
 from selector.semantic import CELL, PASSES
 
 Options = Mapping[str, Any]  # of the optimizer
@@ -34,6 +38,8 @@ Options = Mapping[str, Any]  # of the optimizer
 # How much more than the bare count of operations the loops take, as measured on the real pool of 117,654 rows, 10,000 picks.
 SWEPT = {"fast": 1.0, "exact": 2.5}  # facility location, dense: multiples of half of all products, by mode
 CODED = {np.int8: 0.5, np.uint8: 0.65, np.float32: 1.0}  # the same by the numbers that the processor multiplies fastest
+REACHED = 2.0  # facility location over near rows: multiples of the products that are looked at
+CENTRES = 4.0  # and of one comparison of all rows with the centres of the cells
 WALKED = 38.0  # facility location, sparse: multiples of all walks over postings
 COUNTED = 24.0  # coverage: multiples of all types carried
 ASKED = 1500.0  # DPP by its dual: whole evaluations that a pick costs as much as
@@ -198,9 +204,15 @@ def _facility_location(optimizer: str, options: Options, shape: Shape) -> Cost:
     whole = 2.0 * shape.rows * shape.rows * shape.dimensions * CODED[codes.fastest()]
     if optimizer in ("greedy", "stochastic"):  # in float32
         return Cost(flops=_asked(optimizer, options, shape, 1.0) * 2.0 * shape.rows * shape.dimensions)
-    if optimizer == "partitioned":
-        parts = max(1, -(-shape.rows // 32_768))
-        return Cost(flops=SWEPT["exact"] * (whole / 2 / parts + (2.0 * shape.picks) ** 2 * shape.dimensions))
+    if optimizer == "partitioned" and shape.rows > PART:
+        coded = CODED[codes.fastest()]
+        return Cost(flops=SWEPT["fast"] * (whole / 2 / -(-shape.rows // PART) + (2.0 * shape.picks) ** 2 * shape.dimensions * coded))
+    if optimizer == "near" and shape.rows > FEW:
+        cells = CELLS * shape.rows**0.5
+        looked = whole * REACHED * min(1.0, float(options.get("probes", PROBES)) / cells)
+        return Cost(
+            flops=(1 + 1 / SHRINK**1.5) * (looked + 2.0 * CENTRES * shape.rows * cells * shape.dimensions)
+        )  # and the largest sample
     mode = options.get("mode", "auto")
     return Cost(flops=SWEPT["fast" if mode == "fast" or (mode == "auto" and shape.rows >= LARGE) else "exact"] * whole / 2)
 

@@ -37,8 +37,8 @@ class OnDevice:
 
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise InputError(f"the selection was asked to run on '{device}', but torch sees no GPU here; use the device cpu.")
-        self.torch, self.device = torch, device
-        self.data = torch.from_numpy(np.ascontiguousarray(vectors.on_grid().data)).to(device)
+        self.torch, self.device, self.vectors = torch, device, vectors.on_grid()
+        self.data = torch.from_numpy(np.ascontiguousarray(self.vectors.data)).to(device)
         self.size, self.batch = vectors.size, 2048
         self.dear, self.entry, self.enough = True, 9, np.inf
         self.tall = max(1, min(self.size, TILE // SPAN))  # rows of a tile

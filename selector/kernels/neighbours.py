@@ -16,6 +16,7 @@ from selector.core import Progress, Rows, quiet
 from selector.errors import MemoryForecast, size
 from selector.features import Vectors
 from selector.kernels import rise
+from selector.kernels.centres import centres, nearest
 from selector.kernels.sweep import Kept
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ Lists = tuple[NDArray[np.int32], NDArray[np.float32]]  # (n, K) rows by falling 
 EXACT = 8_192  # up to this many rows everything is compared with everything
 CELL = 512  # rows of a cell, on average
 PROBES = 32  # cells searched for a row
-SAMPLED = 64  # rows of a cell from which its centre is found
 ROUNDS = 6  # of k-means
 REACH = 16  # the nearest of the nearest: so many of so many are looked at in the last step
 TALL = 512  # rows of a tile
@@ -66,14 +66,14 @@ def neighbour_lists(vectors: Vectors, neighbours: int, seed: int, progress: Prog
 def _lists(data: NDArray[np.float32], count: int, seed: int, progress: Progress) -> tuple[Lists, Rows]:
     """The lists by the inverted file, and the rows cell by cell."""
     found, best = np.full((len(data), count), -1, np.int32), np.full((len(data), count), -np.inf, np.float32)
-    cells, centres = _cells(data, seed) if len(data) > EXACT else (np.zeros(len(data), np.int64), np.zeros((1, data.shape[1]), np.float32))
+    cells, middles = _cells(data, seed) if len(data) > EXACT else (np.zeros(len(data), np.int64), np.zeros((1, data.shape[1]), np.float32))
     order = np.argsort(cells, kind="stable")
-    bounds = np.searchsorted(cells[order], np.arange(len(centres) + 1))
+    bounds = np.searchsorted(cells[order], np.arange(len(middles) + 1))
 
     def one(cell: int) -> int:
         own = order[bounds[cell] : bounds[cell + 1]]
         if len(own):
-            near = np.argsort(-(centres @ centres[cell]), kind="stable")
+            near = np.argsort(-(middles @ middles[cell]), kind="stable")
             sizes = np.cumsum(np.diff(bounds)[near])
             probes = near[: max(PROBES, int(np.searchsorted(sizes, count + 1)) + 1)]
             candidates = np.sort(np.concatenate([order[bounds[c] : bounds[c + 1]] for c in probes]))
@@ -87,31 +87,16 @@ def _lists(data: NDArray[np.float32], count: int, seed: int, progress: Progress)
 
     done = 0
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(rise.threads()) as pool:
-        for finished in pool.map(one, range(len(centres))):
+        for finished in pool.map(one, range(len(middles))):
             done += finished
             progress("neighbours", done, len(data))
     return (found, best), order
 
 
 def _cells(data: NDArray[np.float32], seed: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """(n,) the cell of each row, and the cells' unit centres: spherical k-means on a seeded sample."""
-    rng = np.random.default_rng(seed)
-    count = -(-len(data) // CELL)
-    sample = data[np.sort(rng.choice(len(data), min(len(data), SAMPLED * count), replace=False))]
-    centres = sample[np.sort(rng.choice(len(sample), count, replace=False))]
-    for _ in range(ROUNDS):
-        sums = np.zeros(centres.shape)
-        np.add.at(sums, _nearest(sample, centres), sample)
-        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        centres = np.where(lengths > 0, sums / np.where(lengths > 0, lengths, 1), centres).astype(np.float32)
-    return _nearest(data, centres), centres
-
-
-def _nearest(data: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.int64]:
-    """(n,) the most similar centre of each row, the lowest on ties."""
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(rise.threads()) as pool:
-        runs = pool.map(lambda first: (data[first : first + TALL] @ centres.T).argmax(axis=1), range(0, len(data), TALL))
-        return np.concatenate(list(runs))
+    """(n,) the cell of each row, and the cells' unit centres."""
+    found = centres(data, -(-len(data) // CELL), ROUNDS, np.random.default_rng(seed))
+    return nearest(data, found), found
 
 
 @njit(cache=True, nogil=True)

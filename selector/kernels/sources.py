@@ -16,6 +16,7 @@ from selector.core import Gains, Progress, Rows
 from selector.features import SparseVectors, Vectors
 from selector.kernels import rise
 from selector.kernels.codes import Codes, closest, encode, fastest, in_steps
+from selector.kernels.near import near_sweep
 from selector.kernels.nearest import nearest
 from selector.kernels.sweep import Kept, half_sweep, rises_above, sweep_rows
 
@@ -137,6 +138,10 @@ class Tiles:
     def sweep(self, cover: Cover, progress: Progress) -> Kept:
         with threadpool_limits(1, "blas"):
             return half_sweep(self.steps, self.vectors.step, self.codes, cover, self.threads, progress)
+
+    def near(self, cover: Cover, probes: int, seed: int, progress: Progress) -> tuple[Kept, float]:
+        """What near_sweep finds looking into so many cells a row, and the share of all pairs that was looked at."""
+        return near_sweep(self.data, self.steps, self.vectors.step, self.codes, cover, probes, seed, self.threads, progress)
 
     @cached_property
     def codes(self) -> Codes:

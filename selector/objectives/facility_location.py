@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from selector.core import NO_ROWS, Gains, Ground, Need, Rows, State
-from selector.errors import RecipeError
+from selector.errors import MemoryForecast, RecipeError
+from selector.errors import size as bytes_of
 from selector.features import SparseVectors, Vectors
 from selector.kernels import kept_race, rise
 from selector.kernels.device import OnDevice
@@ -189,6 +190,21 @@ class _Covering:
         self.picks += len(rows)
         self.value += float(gains.sum())
         return gains
+
+    def narrow(self, probes: int, seed: int) -> float:
+        size = self.ground.size
+        found = self.source.left(self.cover) * size
+        if found * self.source.entry > self.ground.memory:
+            raise MemoryForecast(
+                f"some {found:,.0f} similarities of {size:,} rows take {bytes_of(found * self.source.entry)} but the memory option leaves "
+                f"{bytes_of(self.ground.memory)}; raise --memory or use the optimizer 'partitioned'."
+            )
+        assert isinstance(self.source, (Tiles, OnDevice))  # sparse vectors are thinned from the start
+        tiles = self.source if isinstance(self.source, Tiles) else Tiles(self.source.vectors, self.ground.memory // 8)
+        kept, looked = tiles.near(self.cover, probes, seed, self.ground.progress)
+        self._keep(kept)
+        self.next_look = 2 * self.picks
+        return looked
 
     def foresee(self, candidates: Rows) -> None:
         """The picks until what is left fits the memory, and bounds on all gains before each of them and from there on."""

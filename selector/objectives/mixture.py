@@ -75,6 +75,9 @@ class _Sum:
             total += factor * (state.add_all(rows) if isinstance(state, Thinning) and not state.thinned else one_by_one(state, rows))
         return total
 
+    def narrow(self, probes: int, seed: int) -> float:
+        return max(state.narrow(probes, seed) for state in self.states if isinstance(state, Thinning) and not state.thinned)
+
     def gains(self, candidates: Rows) -> Gains:
         total = np.zeros(len(candidates))
         for factor, state in zip(self.factors, self.states, strict=True):

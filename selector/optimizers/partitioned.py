@@ -16,7 +16,7 @@ from selector.layers.grouping.kmeans import nearest
 from selector.objectives.facility_location import FacilityLocation
 from selector.objectives.mixture import Mixture
 from selector.optimizers.lazy import lazy
-from selector.optimizers.part_proof import proved
+from selector.optimizers.proof import proved
 from selector.optimizers.shares import share, taken
 from selector.optimizers.splitting import at_random, by_cluster
 
@@ -39,6 +39,7 @@ def partitioned(
     Facility location counts only the part's own rows in the first round. In the second its rows are the winners, each with the weight of
     the rows of its part that it is nearest to (a coreset), since n x winners products would cost more than the parts save. So a pick's
     gain is that of the coreset. Every other objective sees the whole ground set in both rounds, and its gains are exact.
+    The first picks of a part of dense vectors are those of samples (`lazy` in mode 'fast'): the winners need be good, not greedy to a row.
     O(n^2 d / parts + (factor k)^2 d) time for dense vectors.
 
     `proof` 'parts', for facility location: the value is counted in the parts, a lower bound of f, and the upper bound is the
@@ -132,7 +133,7 @@ def _winners(problem: Problem, split: list[Rows], factor: float, by: str, rng: n
         # A random part is a sample of all rows: each of its rows counts for as many, or a mixture would lose its balance.
         scale = problem.ground.size / len(part) if by == "random" else 1.0
         asked_of, numbers = _within(replace(problem, limit=limit), part, inside, scale * own[part])
-        picks, finish = _run(lazy(asked_of, seed))
+        picks, finish = _run(lazy(asked_of, seed, mode="fast"))
         asked += finish.state.evaluations
         won = np.sort(numbers[np.array([pick.row for pick in picks], np.int64)])
         winners.append(won)

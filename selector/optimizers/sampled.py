@@ -12,6 +12,7 @@ from selector.optimizers.racing import Race
 
 SHRINK = 4  # each sample is a quarter of the next
 SMALLEST = 1024  # rows of a sample, at least
+FEW = 8192  # rows whose pairs are few
 ROWS_LEFT = 320  # rows that a candidate may still raise, on average, when the next sample or the pool takes over
 
 
@@ -23,11 +24,14 @@ def levels(size: int) -> list[int]:
     return sizes[::-1]
 
 
-def first_picks(problem: Problem, limit: LimitState, worth: Gains, rng: np.random.Generator) -> Iterator[int]:
+def first_picks(
+    problem: Problem, limit: LimitState, worth: Gains, rng: np.random.Generator, rows_left: float = ROWS_LEFT, probes: int = 0
+) -> Iterator[int]:
     """Rows of the exact greedy of a sample of the pool, then of a sample four times as large, and so on up to the pool, not included.
 
-    A larger sample takes over when a candidate there would raise at most 320 rows on average, as far as the smaller one can tell: then
-    it is cheap to be exact. The samples are nested, drawn with `rng` from all rows, and hold the kept rows. Each row is added to `limit`.
+    A larger sample takes over when a candidate there would raise at most `rows_left` rows on average, as far as the smaller one can
+    tell: then it is cheap to be exact. The samples are nested, drawn with `rng` from all rows, and hold the kept rows. Each row is
+    added to `limit`. With `probes`, a sample of more than 8,192 rows looks into so many cells a row only (Thinning.narrow).
     """
     objective = problem.objective
     assert isinstance(objective, Objective)
@@ -38,14 +42,16 @@ def first_picks(problem: Problem, limit: LimitState, worth: Gains, rng: np.rando
         places[rows] = np.arange(len(rows))
         state = objective.start(problem.ground.take(rows), places[chosen])
         assert isinstance(state, Thinning)
+        if probes and len(rows) > FEW:
+            state.narrow(probes, int(rng.integers(2**31)))
         candidates = problem.candidates[places[problem.candidates] >= 0]
         candidates = np.setdiff1d(candidates, chosen)
-        if state.left() / len(rows) * following <= ROWS_LEFT:
+        if state.left() / len(rows) * following <= rows_left:
             continue
         for row, _ in Race(_Part(state, places), limit, worth, candidates).run():
             yield row
             chosen = np.append(chosen, row)
-            if state.left() / len(rows) * following <= ROWS_LEFT:
+            if state.left() / len(rows) * following <= rows_left:
                 break
 
 

@@ -19,6 +19,7 @@ from selector.limits import All, Cost, Count, Quota, balanced, proportional
 from selector.objectives.random import Random
 from selector.optimizers.greedy import greedy
 from selector.optimizers.lazy import lazy
+from selector.optimizers.near import near
 from selector.optimizers.partitioned import partitioned
 from selector.optimizers.stochastic import stochastic
 from tests import formulas
@@ -26,7 +27,7 @@ from tests.conformance.views import ALL, MONOTONE, hard_grounds, random_ground
 
 EACH = pytest.mark.parametrize("objective", ALL.values(), ids=ALL.keys())
 FULL_SAMPLE = partial(stochastic, epsilon=0.0)
-EXACT = {"greedy": greedy, "lazy": lazy, "stochastic": FULL_SAMPLE, "partitioned": partial(partitioned, parts=1)}
+EXACT = {"greedy": greedy, "lazy": lazy, "near": near, "stochastic": FULL_SAMPLE, "partitioned": partial(partitioned, parts=1)}
 
 
 def problem(ground, objective: Objective, limit: Limit | int, kept=NO_ROWS) -> Problem:

@@ -1,4 +1,4 @@
-"""What the partitioned optimizer can prove of its picks without looking at all pairs."""
+"""What can be proved of picks without looking at all pairs, and what can be estimated."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def proved(problem: Problem, rows: Rows, split: list[Rows], evaluations: int, no
     """
     assert isinstance(problem.objective, Objective)
     low = _lower(problem, problem.objective, rows, split)
-    high = _upper(problem, problem.objective, rows)
+    high = upper_bound(problem, problem.objective, rows)
     return Finish(
         AtLeast(low, evaluations),
-        notes=(*notes, "the value is counted within the parts: f is at least this", *_estimates(problem, rows)),
+        notes=(*notes, "the value is counted within the parts: f is at least this", *estimates(problem, rows)),
         upper_bound=max(low, high),
     )
 
@@ -74,7 +74,8 @@ def _of_part(problem: Problem, objective: Objective, picked: Rows, part: Rows) -
     return objective.value(ground, chosen)
 
 
-def _upper(problem: Problem, objective: Objective, rows: Rows) -> float:
+def upper_bound(problem: Problem, objective: Objective, rows: Rows) -> float:
+    """No feasible set is worth more; see `proved`."""
     match objective:
         case FacilityLocation():
             lengths = _lengths(problem.ground.vectors[objective.features])
@@ -82,7 +83,7 @@ def _upper(problem: Problem, objective: Objective, rows: Rows) -> float:
             return float(own @ lengths) * float(lengths.max(initial=0.0))
         case Mixture():
             factors = zip(objective.weights, objective.scales, objective.parts, strict=True)
-            return sum(weight / scale * _upper(problem, one, rows) for weight, scale, one in factors)
+            return sum(weight / scale * upper_bound(problem, one, rows) for weight, scale, one in factors)
     before = objective.start(problem.ground, problem.kept)
     bound = before.value + problem.limit.relaxed(before.gains(problem.candidates), problem.candidates)
     left = np.setdiff1d(problem.candidates, rows)
@@ -102,7 +103,7 @@ def _lengths(vectors: Similarity) -> Gains:
     return np.sqrt(squared) * (1 + 1e-6)
 
 
-def _estimates(problem: Problem, rows: Rows) -> tuple[str, ...]:
+def estimates(problem: Problem, rows: Rows) -> tuple[str, ...]:
     """What f is on 4,096 rows drawn at random, for the picks and for a random set under the same limits; an estimate, no proof."""
     objective = problem.objective
     if not isinstance(objective, FacilityLocation) or not isinstance(vectors := problem.ground.vectors[objective.features], Vectors):
