@@ -19,7 +19,7 @@ ROWS_LEFT = 100  # rows that a candidate may still raise when the pool takes ove
 
 
 def near(problem: Problem, rng: np.random.Generator, *, probes: int = PROBES) -> Generator[Pick, None, Finish]:
-    """Greedy where each row is compared with a small part of the pool, near to it: for pools where a pass over all pairs is too much.
+    """Greedy, each row compared only with rows that are likely to matter to it: where a pass over all pairs is too much.
 
     For facility location on dense vectors. The first picks are the greedy ones of samples (sampled.first_picks); then a row is compared
     with the rows of those cells of an inverted file whose centres are nearest above its coverage, `probes` of 2.5 sqrt(n) cells on average
@@ -49,5 +49,5 @@ def near(problem: Problem, rng: np.random.Generator, *, probes: int = PROBES) ->
         yield Pick(row, gain)
     rows = np.array(chosen, np.int64)
     bound = max(state.value, proof.upper_bound(problem, objective, rows))
-    notes = (f"similarities were looked for in {looked:.2%} of all pairs: f is at least this", *proof.estimates(problem, rows))
+    notes = (f"similarities were looked for in {100 * looked:.2g} % of all pairs: f is at least this", *proof.estimates(problem, rows))
     return Finish(state, notes=notes, facts={"sampled_picks": len(sampled), "pairs_looked_at": looked}, upper_bound=bound)
