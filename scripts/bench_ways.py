@@ -54,6 +54,7 @@ def ways() -> dict[str, Way]:
         ours[f"ours, graph of {NEIGHBOURS} neighbours"] = Way("graph")
     if "near" in names("optimizers"):
         ours["ours, near"] = Way("near")
+        ours["ours, near, 80 probes"] = Way("near_twice")
     if "partitioned" in names("optimizers"):
         ours["ours, partitioned"] = Way("partitioned")
     return {
@@ -118,6 +119,7 @@ def exact(vectors: np.ndarray, budget: int, **words: Any) -> Found:
 fast: Callable[..., Found] = partial(ours, optimizer="lazy", mode="fast")
 graph: Callable[..., Found] = partial(ours, optimizer="lazy", graph=NEIGHBOURS)
 near: Callable[..., Found] = partial(ours, optimizer="near")
+near_twice: Callable[..., Found] = partial(ours, optimizer="near", probes=80)
 partitioned: Callable[..., Found] = partial(ours, optimizer="partitioned")
 stochastic: Callable[..., Found] = partial(ours, optimizer="stochastic")
 

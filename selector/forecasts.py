@@ -30,6 +30,7 @@ from selector.objectives.repr_filter import ReprFilter
 from selector.optimizers.lazy import LARGE
 from selector.optimizers.near import PROBES
 from selector.optimizers.partitioned import PART
+from selector.optimizers.proof import SAMPLED
 from selector.optimizers.sampled import FEW, SHRINK
 from selector.semantic import CELL, PASSES
 
@@ -38,6 +39,7 @@ Options = Mapping[str, Any]  # of the optimizer
 # How much more than the bare count of operations the loops take, as measured on the real pool of 117,654 rows, 10,000 picks.
 SWEPT = {"fast": 1.0, "exact": 2.5}  # facility location, dense: multiples of half of all products, by mode
 CODED = {np.int8: 0.5, np.uint8: 0.65, np.float32: 1.0}  # the same by the numbers that the processor multiplies fastest
+PARTED = 3.2  # the same in parts: multiples of half of all products of a part
 REACHED = 2.0  # facility location over near rows: multiples of the products that are looked at
 CENTRES = 4.0  # and of one comparison of all rows with the centres of the cells
 WALKED = 38.0  # facility location, sparse: multiples of all walks over postings
@@ -182,12 +184,14 @@ def semantic(shape: Shape) -> Cost:
     return Cost(flops=2.0 * shape.rows * shape.dimensions * (CLUSTERED * (PASSES + 1) * cells + CELL))
 
 
-def certificate(objective: Objective | Procedure, shape: Shape) -> Cost:
-    """The value of the random reference, beside gains that are there already."""
+def certificate(objective: Objective | Procedure, shape: Shape, optimizer: str = "lazy") -> Cost:
+    """The value of the random reference, beside gains that are there already; where the proof needs none, estimates of both values."""
     if isinstance(objective, FacilityLocation):
         if shape.sparse:
             return Cost(walks=shape.picks * shape.walks)
-        return Cost(flops=2.0 * shape.rows * shape.picks * shape.dimensions)
+        estimated = shape.rows > {"near": FEW, "partitioned": PART}.get(optimizer, shape.rows)
+        rows = 2 * SAMPLED if estimated else shape.rows
+        return Cost(flops=2.0 * rows * shape.picks * shape.dimensions)
     return Cost(walks=shape.picks * shape.entries)
 
 
@@ -205,14 +209,13 @@ def _facility_location(optimizer: str, options: Options, shape: Shape) -> Cost:
     if optimizer in ("greedy", "stochastic"):  # in float32
         return Cost(flops=_asked(optimizer, options, shape, 1.0) * 2.0 * shape.rows * shape.dimensions)
     if optimizer == "partitioned" and shape.rows > PART:
-        coded = CODED[codes.fastest()]
-        return Cost(flops=SWEPT["fast"] * (whole / 2 / -(-shape.rows // PART) + (2.0 * shape.picks) ** 2 * shape.dimensions * coded))
+        among = (2.0 * shape.picks) ** 2 * shape.dimensions * CODED[codes.fastest()]
+        return Cost(flops=PARTED * whole / 2 / -(-shape.rows // PART) + SWEPT["fast"] * among)
     if optimizer == "near" and shape.rows > FEW:
         cells = CELLS * shape.rows**0.5
         looked = whole * REACHED * min(1.0, float(options.get("probes", PROBES)) / cells)
-        return Cost(
-            flops=(1 + 1 / SHRINK**1.5) * (looked + 2.0 * CENTRES * shape.rows * cells * shape.dimensions)
-        )  # and the largest sample
+        placed = 2.0 * CENTRES * shape.rows * cells * shape.dimensions
+        return Cost(flops=(1 + 1 / SHRINK**1.5) * (looked + placed))  # and the largest sample
     mode = options.get("mode", "auto")
     return Cost(flops=SWEPT["fast" if mode == "fast" or (mode == "auto" and shape.rows >= LARGE) else "exact"] * whole / 2)
 

@@ -122,7 +122,7 @@ def plan(recipe: Recipe, pool: Pool, read: float, room: Room, memory: int) -> Pl
         kept = min(room.memory, _held(part.objective, shape, cost))
         stages.append(Stage(f"select: {part.name}", machine.seconds(cost), kept, by))
         if not own:
-            seconds = machine.seconds(forecasts.certificate(part.objective, shape))
+            seconds = machine.seconds(forecasts.certificate(part.objective, shape, recipe.select.optimizer))
             stages.append(Stage("  certificate", seconds, 0.0, "and a random reference"))
     share = picks / max(1, len(usable))
     stages.append(Stage("write", 0.3 + share * pool.table.nbytes / WRITTEN, share * pool.table.nbytes, f"{picks:,} rows"))

@@ -18,6 +18,7 @@ from selector.kernels.sources import Tiles
 from selector.limits import Count
 from selector.objectives.facility_location import FacilityLocation
 from selector.optimizers.lazy import lazy
+from selector.optimizers.near import near
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU"))]
 
@@ -56,14 +57,14 @@ def sorted_columns(starts, rows, similarities):
 
 
 @pytest.mark.parametrize("where", DEVICES)
-@pytest.mark.parametrize("mode", ["exact", "fast"])
-def test_the_rows_are_the_processors(where, mode, monkeypatch):
+@pytest.mark.parametrize("optimizer", [partial(lazy, mode="exact"), partial(lazy, mode="fast"), near], ids=["exact", "fast", "near"])
+def test_the_rows_are_the_processors(where, optimizer, monkeypatch):
     found = pool(9000, 2)
     grounds = [Ground(9000, {"v": found}, memory=1 << 25, device=name) for name in ("cpu", "cuda")]
     if where == "cpu":  # torch's cpu stands for the GPU
         monkeypatch.setattr("selector.objectives.facility_location.OnDevice", lambda vectors, _: OnDevice(vectors, "cpu"))
     asked = [Problem(ground, FacilityLocation("v"), Count(150), NO_ROWS, np.arange(9000)) for ground in grounds]
-    here, there = (select(one, partial(lazy, mode=mode), seed=3) for one in asked)
+    here, there = (select(one, optimizer, seed=3) for one in asked)
     np.testing.assert_array_equal(there.rows, here.rows)
     np.testing.assert_array_equal(there.gains, here.gains)
     assert there.value == here.value

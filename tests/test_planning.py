@@ -114,6 +114,13 @@ def test_costs_grow_as_they_should() -> None:
             assert MACHINE.seconds(lazy) > 0
             if not isinstance(objective, Quality):
                 assert MACHINE.seconds(greedy) >= MACHINE.seconds(lazy) * 0.99 or objective == Dpp("x", kernel="rbf") or shape is sparse
+    many = replace(dense, rows=1_000_000)
+    near, parts = (forecasts.selection(FacilityLocation("x"), name, {}, many) for name in ("near", "partitioned"))
+    assert max(near.flops, parts.flops) < forecasts.selection(FacilityLocation("x"), "lazy", {}, many).flops / 5
+    wide = forecasts.selection(FacilityLocation("x"), "near", {"probes": 80}, many)
+    assert near.flops < wide.flops < 2 * near.flops
+    assert forecasts.selection(FacilityLocation("x"), "near", {}, replace(dense, rows=8000)).flops == pytest.approx(half.flops * 0.8**2)
+    assert forecasts.certificate(FacilityLocation("x"), many, "near").flops < forecasts.certificate(FacilityLocation("x"), many).flops / 50
     both = forecasts.selection(Mixture((FacilityLocation("x"), Coverage("x")), (1, 1), (1, 1)), "lazy", {}, sparse)
     parts = [forecasts.selection(one, "lazy", {}, sparse).walks for one in (FacilityLocation("x"), Coverage("x"))]
     assert both.walks == pytest.approx(sum(parts) - forecasts.PICK * 100)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from selector.core import Gains, Progress, Rows
 from selector.errors import InputError
 from selector.features import Vectors
-from selector.kernels.sources import Cover, sampled
+from selector.kernels.sources import Cover, Tiles, sampled
 from selector.kernels.sweep import Kept
 
 Tensor = Any  # of torch, which is loaded late
@@ -96,6 +96,9 @@ class OnDevice:
             similarities.append(values[above].cpu().numpy())
             progress("sweep", min(self.size, first + span), self.size)
         return np.concatenate([[0], np.cumsum(np.concatenate(counts))]), np.concatenate(rows), np.concatenate(similarities)
+
+    def near(self, cover: Cover, probes: int, seed: int, progress: Progress) -> tuple[Kept, float]:
+        return Tiles(self.vectors, TILE).near(cover, probes, seed, progress)  # many small products, each with other rows
 
     def _parts(self) -> Iterator[slice]:
         for place in range(0, self.size, self.tall):

@@ -55,7 +55,7 @@ def near_sweep(
     with threadpool_limits(1, "blas"):
         middles = centres(data, min(size, math.ceil(CELLS * math.sqrt(size))), ROUNDS, np.random.default_rng(seed))
         level = _level(data, middles, cover, probes / len(middles))
-        own, cells, counts = _looks(data, middles, cover, level)
+        own, cells, counts = _looks(data, middles, cover, level, progress)
     order = np.argsort(own, kind="stable")
     bounds = np.searchsorted(own[order], np.arange(len(middles) + 1))
     starts, looking = _by_cell(cells, counts, len(middles))
@@ -105,7 +105,7 @@ def _level(data: NDArray[np.float32], middles: NDArray[np.float32], cover: NDArr
 
 
 def _looks(
-    data: NDArray[np.float32], middles: NDArray[np.float32], cover: NDArray[np.float32], level: float
+    data: NDArray[np.float32], middles: NDArray[np.float32], cover: NDArray[np.float32], level: float, progress: Progress
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
     """(n,) each row's own cell; the cells that rows look into, row by row, the own one among them; (n,) how many each."""
 
@@ -116,7 +116,11 @@ def _looks(
         into[np.arange(len(own)), own] |= np.einsum("nd,nd->n", rows, rows) > cover[first : first + TALL]  # a row raises itself
         return own, into.nonzero()[1].astype(np.int32), np.count_nonzero(into, axis=1)
 
-    own, cells, counts = (np.concatenate(one) for one in zip(*compared(data, middles, look), strict=True))
+    runs = []
+    for run in compared(data, middles, look):
+        runs.append(run)
+        progress("cells", min(len(data), len(runs) * TALL), len(data))
+    own, cells, counts = (np.concatenate(one) for one in zip(*runs, strict=True))
     return own, cells, counts
 
 

@@ -65,6 +65,10 @@ class Source(Protocol):
         """For each of the n candidates the rows that it would raise, and their similarities."""
         ...
 
+    def near(self, cover: Cover, probes: int, seed: int, progress: Progress) -> tuple[Kept, float]:
+        """Those of them that are found in so many cells a row, and the share of all pairs that was looked at."""
+        ...
+
 
 class Tiles:
     """Dense vectors: matrix products, a tile at a time, on as many threads as the compiled loops use.
@@ -140,7 +144,6 @@ class Tiles:
             return half_sweep(self.steps, self.vectors.step, self.codes, cover, self.threads, progress)
 
     def near(self, cover: Cover, probes: int, seed: int, progress: Progress) -> tuple[Kept, float]:
-        """What near_sweep finds looking into so many cells a row, and the share of all pairs that was looked at."""
         return near_sweep(self.data, self.steps, self.vectors.step, self.codes, cover, probes, seed, self.threads, progress)
 
     @cached_property
@@ -228,6 +231,9 @@ class Postings:
                 done += len(ends)
                 progress("sweep", done, self.size)
         return starts, rows[: starts[-1]], similarities[: starts[-1]]
+
+    def near(self, cover: Cover, probes: int, seed: int, progress: Progress) -> tuple[Kept, float]:
+        return self.sweep(cover, progress), 1.0  # rows that share no column are never looked at anyway
 
     def _collect(self, candidates: Rows, cover: Cover) -> Kept:
         """Ends (m,) instead of starts, rows and similarities of these candidates."""

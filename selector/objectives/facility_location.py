@@ -29,6 +29,7 @@ FORESEEN_BATCH = 64  # where bounds are close few candidates have to be asked, b
 KEPT_BATCH = 4  # candidates worth asking at once where similarities are kept
 CLEAR = 256  # rows that a candidate would raise, on average, when what is kept roughly is made exact
 LITTLE = 12_000_000  # similarities, in all, that are made exact sooner: that costs less than asking for them roughly again and again
+NEAR_ENTRY = 12  # bytes for a row and a cell that it is compared with
 MISSED = 0.25  # of the rows: where so many are less covered than was expected, what was kept for them is of no use
 FIRST_LOOK = 8  # picks after which the similarities left are first estimated; then after every doubling
 
@@ -194,14 +195,13 @@ class _Covering:
     def narrow(self, probes: int, seed: int) -> float:
         size = self.ground.size
         found = self.source.left(self.cover) * size
-        if found * self.source.entry > self.ground.memory:
+        need = found * self.source.entry + NEAR_ENTRY * probes * size
+        if need > self.ground.memory:
             raise MemoryForecast(
-                f"some {found:,.0f} similarities of {size:,} rows take {bytes_of(found * self.source.entry)} but the memory option leaves "
+                f"some {found:,.0f} similarities of {size:,} rows take {bytes_of(need)} but the memory option leaves "
                 f"{bytes_of(self.ground.memory)}; raise --memory or use the optimizer 'partitioned'."
             )
-        assert isinstance(self.source, (Tiles, OnDevice))  # sparse vectors are thinned from the start
-        tiles = self.source if isinstance(self.source, Tiles) else Tiles(self.source.vectors, self.ground.memory // 8)
-        kept, looked = tiles.near(self.cover, probes, seed, self.ground.progress)
+        kept, looked = self.source.near(self.cover, probes, seed, self.ground.progress)
         self._keep(kept)
         self.next_look = 2 * self.picks
         return looked
