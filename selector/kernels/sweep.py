@@ -133,7 +133,7 @@ class Tile:
         self._lines, self._columns = np.empty(tall * wide + 16, np.uint16), np.empty(tall * wide + 16, np.int32)
 
     def multiply(self, left: Codes, right: Codes) -> None:
-        """Up to as many rows with as many as `tile_of` says, or the same number of products in another shape."""
+        """Up to as many rows with as many as `tile_of` says, or more rows with as many fewer."""
         self.left, self.right, self.products = left, right, self._multiplier.of(left.codes, right.codes)
 
     def above(self, level: NDArray[np.float32], diagonal: bool = False) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
