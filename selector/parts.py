@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from inspect import isgeneratorfunction
-from typing import Any, Protocol
+from types import SimpleNamespace
+from typing import Any, Protocol, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -115,17 +116,20 @@ def meaning(recipe: Sight, room: Room) -> Callable[[Texts, Texts], Similarity]:
 
 
 def optimizer(name: str, options: Mapping[str, Any]) -> Optimizer:
-    """The optimizer of this name. Raises UnknownName, and RecipeError for an option that it has not."""
+    """The optimizer of this name. Raises UnknownName, and RecipeError for an option that it has not or of the wrong type."""
     function = registry.find("optimizers", name)
     if not isgeneratorfunction(function):
         raise RecipeError(
             f"'{name}' is no optimizer: one is a generator function of a problem and a random generator (selector.core.Optimizer)."
         )
-    known = list(function.__kwdefaults__ or {})
-    for option in options:
+    known, taken = list(function.__kwdefaults__ or {}), dict[str, Any]()
+    for option, value in options.items():
         if option not in known:
             raise RecipeError(f"the optimizer '{name}' has no option '{option}'. {hint(option, known)}")
-    return partial(function, **options) if options else function
+        asked = SimpleNamespace(__annotations__={option: function.__annotations__.get(option, Any)})
+        kind = get_type_hints(asked, globalns=function.__globals__)[option]
+        taken[option] = _checked(kind, value, f"the optimizer '{name}': {option}")
+    return partial(function, **taken) if taken else function
 
 
 def build(thing: Any, options: Mapping[str, Any], what: str) -> Any:
@@ -134,12 +138,16 @@ def build(thing: Any, options: Mapping[str, Any], what: str) -> Any:
     for name in options:
         if name not in known:
             raise RecipeError(f"{what} has no option '{name}'. {hint(name, set(known) - set(ELSEWHERE))}")
+    return _checked(thing, dict(options), f"{what}:")
+
+
+def _checked(kind: Any, value: Any, what: str) -> Any:
     try:
-        return TypeAdapter(thing).validate_python(dict(options))
+        return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise RecipeError(f"{what}: {place} {fault(first)}.") from None
+        raise RecipeError(" ".join([what, *([place] if place else []), f"{fault(first)}."])) from None
 
 
 def _objective(name: str, layer: str, side: str, options: Mapping[str, Any], recipe: Recipe) -> Objective | Procedure:

@@ -109,6 +109,11 @@ NUMBERS = [
     (["--budget", 3, "--max-tokens", "response:²"], "write SIDE:N"),
     (["--budget", 3, "--dedup", "near:2"], "a similarity T above 0 and at most 1"),
     (["--budget", 3, "--optimizer", "stochastic", "--epsilon", 7], "epsilon"),
+    (
+        ["--budget", 3, "--optimizer", "partitioned", "--set", "select.optimizer_options.factor=wide"],
+        "factor is 'wide'; it must be a number.",
+    ),
+    (["--budget", 3, "--optimizer", "near", "--set", "select.optimizer_options.probes=2.5"], "probes is 2.5; it must be a whole number."),
     (["--budget", 3, "--band", "500:10"], "Write for instance 10:500."),
     (["--budget", 3, "--band", "3000:4000"], "is empty"),
     (["--budget", 3, "--mix", "micro/response:0"], "it must be above 0"),

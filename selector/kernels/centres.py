@@ -44,10 +44,11 @@ def nearest(data: NDArray[np.float32], to: NDArray[np.float32]) -> NDArray[np.in
     return np.concatenate(list(compared(data, to, lambda _, values: values.argmax(axis=1))))
 
 
-def compared(data: NDArray[np.float32], to: NDArray[np.float32], look: Callable[[int, NDArray[np.float32]], Seen]) -> Iterator[Seen]:
-    """What `look` sees, run by run, in the first row of a run of 512 and its (512, count) similarities to the centres.
+def compared(data: NDArray[np.float32], to: NDArray[np.float32], look: Callable[[slice, NDArray[np.float32]], Seen]) -> Iterator[Seen]:
+    """What `look` sees, run by run, in a run of 512 rows and its (512, count) similarities to the centres.
 
     Runs are multiplied whole, by one thread each: no last bit hangs on how many threads there are.
     """
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(rise.threads()) as pool:
-        yield from pool.map(lambda first: look(first, data[first : first + TALL] @ to.T), range(0, len(data), TALL))
+        runs = [slice(first, min(len(data), first + TALL)) for first in range(0, len(data), TALL)]
+        yield from pool.map(lambda run: look(run, data[run] @ to.T), runs)

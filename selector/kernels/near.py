@@ -17,10 +17,9 @@ from threading import local
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from selector.core import Progress
-from selector.kernels.centres import TALL, centres, compared
+from selector.kernels.centres import centres, compared
 from selector.kernels.codes import Codes, torch_left_alone
 from selector.kernels.sweep import Kept, Tile, dot, tile_of
 
@@ -52,10 +51,9 @@ def near_sweep(
     of threads. O((probes + 6) n^1.5 d) products.
     """
     size, began = len(data), time.perf_counter()
-    with threadpool_limits(1, "blas"):
-        middles = centres(data, min(size, math.ceil(CELLS * math.sqrt(size))), ROUNDS, np.random.default_rng(seed))
-        level = _level(data, middles, cover, probes / len(middles))
-        own, cells, counts = _looks(data, middles, cover, level, progress)
+    middles = centres(data, min(size, math.ceil(CELLS * math.sqrt(size))), ROUNDS, np.random.default_rng(seed))
+    level = _level(data, middles, cover, probes / len(middles))
+    own, cells, counts = _looks(data, middles, cover, level, progress)
     order = np.argsort(own, kind="stable")
     bounds = np.searchsorted(own[order], np.arange(len(middles) + 1))
     starts, looking = _by_cell(cells, counts, len(middles))
@@ -109,18 +107,18 @@ def _looks(
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
     """(n,) each row's own cell; the cells that rows look into, row by row, the own one among them; (n,) how many each."""
 
-    def look(first: int, values: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    def look(run: slice, values: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
         own = values.argmax(axis=1)
-        into = values - cover[first : first + TALL, None] > level
-        rows = data[first : first + TALL]
-        into[np.arange(len(own)), own] |= np.einsum("nd,nd->n", rows, rows) > cover[first : first + TALL]  # a row raises itself
+        into = values - cover[run, None] > level
+        into[np.arange(len(own)), own] |= np.einsum("nd,nd->n", data[run], data[run]) > cover[run]  # a row raises itself
         return own, into.nonzero()[1].astype(np.int32), np.count_nonzero(into, axis=1)
 
-    runs = []
-    for run in compared(data, middles, look):
-        runs.append(run)
-        progress("cells", min(len(data), len(runs) * TALL), len(data))
-    own, cells, counts = (np.concatenate(one) for one in zip(*runs, strict=True))
+    seen, done = [], 0
+    for some in compared(data, middles, look):
+        seen.append(some)
+        done += len(some[0])
+        progress("cells", done, len(data))
+    own, cells, counts = (np.concatenate(one) for one in zip(*seen, strict=True))
     return own, cells, counts
 
 

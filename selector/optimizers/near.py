@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,8 @@ def near(problem: Problem, rng: np.random.Generator, *, probes: int = PROBES) ->
     with the rows of those cells of an inverted file whose centres are nearest above its coverage, `probes` of 2.5 sqrt(n) cells on average
     (kernels.near): 5 % of all pairs at 100,000 rows, 1.6 % at a million. What is found there is exact and counts in every later gain, what
     is missed does not. So gains and value are lower bounds; the upper bound is the self-similarity of every row (proof.upper_bound), and
-    a note says what f is on rows drawn at random. With as many probes as cells nothing is missed.
+    a note says what f is on rows drawn at random. With as many probes as cells nothing is missed. Where the samples fill the limits, the
+    pool is not looked through and the value is exact.
 
     Where no gain is a pass over all rows (sparse vectors, other objectives), and up to 8,192 rows, it gives the rows of `lazy`. Not a
     warm start: what is looked at hangs on the coverage when the samples end. O((probes + 6) n^1.5 d) time, and 4,096 k d for the
@@ -42,12 +44,14 @@ def near(problem: Problem, rng: np.random.Generator, *, probes: int = PROBES) ->
     sampled = np.fromiter(first_picks(problem, limit, worth, rng, ROWS_LEFT, probes), np.int64)
     for row, gain in zip(sampled.tolist(), state.add_all(sampled).tolist(), strict=True):
         yield Pick(row, gain)
-    looked = state.narrow(probes, int(rng.integers(2**31)))
-    race, chosen = Race(state, limit, worth, np.setdiff1d(problem.candidates, sampled)), list(sampled)
-    for row, gain in race.run():
-        chosen.append(row)
-        yield Pick(row, gain)
+    facts: dict[str, Any] = {"sampled_picks": len(sampled)}
+    chosen, notes = sampled.tolist(), list[str]()
+    if limit.full is None:  # else the value is exact, and what a few rows leave uncovered would be most of the pool
+        looked = facts["pairs_looked_at"] = state.narrow(probes, int(rng.integers(2**31)))
+        notes.append(f"similarities were looked for in {100 * looked:.2g} % of all pairs: f is at least this")
+        for row, gain in Race(state, limit, worth, np.setdiff1d(problem.candidates, sampled)).run():
+            chosen.append(row)
+            yield Pick(row, gain)
     rows = np.array(chosen, np.int64)
     bound = max(state.value, proof.upper_bound(problem, objective, rows))
-    notes = (f"similarities were looked for in {100 * looked:.2g} % of all pairs: f is at least this", *proof.estimates(problem, rows))
-    return Finish(state, notes=notes, facts={"sampled_picks": len(sampled), "pairs_looked_at": looked}, upper_bound=bound)
+    return Finish(state, notes=(*notes, *proof.estimates(problem, rows)), facts=facts, upper_bound=bound)

@@ -37,6 +37,8 @@ def first_picks(
     assert isinstance(objective, Objective)
     order, chosen, sizes = rng.permutation(problem.ground.size), problem.kept, levels(problem.ground.size)
     for size, following in itertools.pairwise(sizes):
+        if limit.full is not None:
+            return
         rows = np.union1d(order[:size], problem.kept)
         places = np.full(problem.ground.size, -1, np.int64)
         places[rows] = np.arange(len(rows))
