@@ -17,6 +17,7 @@ from selector.core import (
     Ground,
     Layer,
     Limit,
+    Need,
     Objective,
     Optimizer,
     Problem,
@@ -92,15 +93,18 @@ def assemble(recipe: Recipe, pool: Pool, kept: Rows, room: Room) -> Assembly:
     views: dict[str, dict[str, Any]] = {"vectors": {}, "types": {}, "scores": _all_scores(named, pool, kept)}
     facts: dict[str, Any] = {}
     tables: dict[str, pa.Table] = {}
-    for need in dict.fromkeys(need for part in named for need in part.objective.needs):
+    needed = list(dict.fromkeys(need for part in named for need in part.objective.needs))
+    _one_similarity(needed)
+    for need in needed:
         if need.view == "scores":
             continue
         of, _, side = need.name.rpartition("/")
+        layer = naming.asked(recipe, need)
         room.progress(f"{need.view} of {need.name}", 0, 0)
-        features = view_of(naming.layer(recipe, of), need.view, side, pool, room)
+        features = view_of(layer, need.view, side, pool, room)
         views[need.view][need.name] = features
         facts[need.name] = {**facts.get(need.name, {}), **features.facts}
-        tables |= _vocabularies(naming.layer(recipe, of), of, side, pool, room)
+        tables |= _vocabularies(layer, of, side, pool, room)
     ground = Ground(len(pool), views["vectors"], views["types"], views["scores"], None, room.memory, room.progress, room.device)
     objective: Objective | Procedure = named[0].objective
     if len(named) > 1:
@@ -110,6 +114,17 @@ def assemble(recipe: Recipe, pool: Pool, kept: Rows, room: Room) -> Assembly:
     problem = Problem(ground, objective, limit, kept, candidates)
     optimizer = naming.optimizer(wanted.optimizer, wanted.optimizer_options)
     return Assembly(problem, optimizer, named, facts, tables, costs)
+
+
+def _one_similarity(needs: list[Need]) -> None:
+    """Raises RecipeError where two parts of a mixture read the same vectors by different similarities."""
+    by_distance = {need.name for need in needs if need.view == "vectors" and need.cosine}
+    for name in by_distance & {need.name for need in needs if need.view == "vectors" and not need.cosine}:
+        layer = name.rpartition("/")[0]
+        raise RecipeError(
+            f"one part of the mixture compares {name} by cosine (it is about distances) and another by the layer's own similarity; "
+            f"write similarity: cosine under layers.{layer}, or leave one of them out."
+        )
 
 
 def rows_problem(

@@ -109,10 +109,14 @@ class Ground:
 
 @dataclass(frozen=True)
 class Need:
-    """A feature that an objective reads: `view` is 'vectors', 'types' or 'scores'; `name` is its key in the Ground."""
+    """A feature that an objective reads: `view` is 'vectors', 'types' or 'scores'; `name` is its key in the Ground.
+
+    `cosine`, of vectors: the objective is about distances, so its rows are to be of length 1 whatever similarity the layer is told to have.
+    """
 
     view: str
     name: str
+    cosine: bool = False
 
 
 # -------------------------------------------------------------------------------------------------- objectives and limits

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selector.core import Block, Rows, Similarity, Types
-from selector.errors import InputError, UnusableRows, plural
+from selector.errors import InputError, RecipeError, UnusableRows, plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +193,27 @@ def _finite(values: NDArray[np.float32], rows: NDArray[np.int64], source: str) -
             where.tolist(),
             "non-finite-vector",
         )
+
+
+SIMILARITIES = ("overlap", "cosine")  # of rows of types
+
+
+def check_similarity(layer: str, similarity: str) -> None:
+    """Raises RecipeError for a word that is none of SIMILARITIES."""
+    if similarity not in SIMILARITIES:
+        raise RecipeError(f"{layer} layer: the similarity is {similarity!r}; write overlap (the default) or cosine.")
+
+
+def overlap(incidence: Any, worth: NDArray[np.float64], *, source: str, facts: Mapping[str, Any]) -> SparseVectors:
+    """Rows sqrt(worth_t) on the types that they carry: s_ij = sum of worth_t over the types that i and j share.
+
+    `incidence` (n, T) CSR, whose values are not read; `worth` (T,) at least 0, as idf. A row is not scaled: a row with many rare types
+    stands for many rows, where the cosine would have short rows stand best for short rows. Raises as `sparse` does.
+    """
+    from scipy.sparse import csr_array
+
+    values = np.sqrt(worth)[incidence.indices]
+    return sparse(csr_array((values, incidence.indices, incidence.indptr), shape=incidence.shape), source=source, unit=False, facts=facts)
 
 
 def incidence(lists: Any, width: int) -> Any:

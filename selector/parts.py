@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from inspect import isgeneratorfunction
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from typing import Any, Protocol, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from selector import registry
-from selector.core import Layer, Objective, Optimizer, Procedure, Room, Similarity, Texts
+from selector.core import Layer, Need, Objective, Optimizer, Procedure, Room, Similarity, Texts
 from selector.errors import RecipeError, hint
 from selector.features import join_vectors
 from selector.objectives.quality import Quality
@@ -103,6 +103,14 @@ def layer(recipe: Sight, name: str) -> Layer:
     shared = {"tokenizer": recipe.tokenizer, "seed": recipe.seed}
     options = {**{key: value for key, value in shared.items() if key in _parameters(thing)}, **recipe.layers.get(name, {})}
     return build(thing, options, f"the layer '{name}'")
+
+
+def asked(recipe: Sight, need: Need) -> Layer:
+    """The layer whose features are needed; one that can choose its similarity compares by cosine where the objective asks for that."""
+    found = layer(recipe, need.name.rpartition("/")[0])
+    if need.cosine and is_dataclass(found) and "similarity" in _parameters(type(found)):
+        return replace(found, similarity="cosine")
+    return found
 
 
 def meaning(recipe: Sight, room: Room) -> Callable[[Texts, Texts], Similarity]:

@@ -106,7 +106,7 @@ def plan(recipe: Recipe, pool: Pool, read: float, room: Room, memory: int) -> Pl
     picks = _picks(recipe, usable, quiet_room)
     for need in dict.fromkeys(need for part in named for need in part.objective.needs if need.view != "scores"):
         of, _, side = need.name.rpartition("/")
-        stage, shape = _features(recipe, of, need.view, side, usable, quiet_room)
+        stage, shape = _features(recipe, of, need.view, side, usable, quiet_room, naming.asked(recipe, need))
         stages.append(stage)
         shapes[need.view, need.name] = None if shape is None else replace(shape, picks=picks)
     for part in named:
@@ -186,12 +186,14 @@ def _picks(recipe: Recipe, pool: Pool, room: Room) -> int:
     return min(int(recipe.select.token_budget / max(1.0, each)), len(pool), recipe.select.budget or len(pool))
 
 
-def _features(recipe: Recipe, name: str, view: str, side: str, pool: Pool, room: Room) -> tuple[Stage, Shape | None]:
+def _features(
+    recipe: Recipe, name: str, view: str, side: str, pool: Pool, room: Room, of: Layer | None = None
+) -> tuple[Stage, Shape | None]:
     """The stage that makes one view of a layer, and the shape of what it makes."""
     title = f"{name}/{side}"
     if recipe.layers.get(name, {}).get("tagger") == "llm":
         return Stage(title, None, None, "answers of a language model: see its own forecast"), None
-    of, sides = naming.layer(recipe, name), SIDES if side == "both" else (side,)
+    of, sides = of or naming.layer(recipe, name), SIDES if side == "both" else (side,)
     began = time.perf_counter()
     try:
         found = [_view(of, view, pool, one, replace(room, store=_OnlyKept(room.store))) for one in sides]

@@ -9,7 +9,7 @@ import numpy as np
 
 from selector.core import Room, Texts, Types
 from selector.errors import RecipeError, hint
-from selector.features import SparseVectors, sparse
+from selector.features import SparseVectors, check_similarity, overlap, sparse
 from selector.layers.taggers import Tagger, Tags, from_arrays, vocabulary
 from selector.layers.taggers.column import Column
 from selector.layers.taggers.keyphrase import Keyphrase
@@ -23,8 +23,9 @@ _VERSION = 1
 class Meso:
     """Tags: several short phrases a text, found by keyphrases, given in a column, or asked of an LLM.
 
-    Vectors are tf-idf over the tags a text carries, v_it = log(n / n_t) scaled to length 1; types are the tags. A text without tags
-    has the zero vector and no types; facts count these.
+    With idf_t = log((1 + n) / n_t), the 1 so that a tag of every text still tells a tagged text from one without, vectors are sqrt(idf_t)
+    on the tags of a text, not scaled: two texts are as similar as the summed idf of the tags that they share. `similarity` 'cosine':
+    idf_t scaled to length 1. Types are the tags. A text without tags has the zero vector and no types; facts count these.
     """
 
     tagger: str = "keyphrase"
@@ -38,6 +39,8 @@ class Meso:
     """Two-letter codes such as 'en' or 'zh+en'; 'auto' finds them by stop words."""
     vocabulary: str | None = None
     """An edited vocabulary file (CSV: tag, count, merged); it takes the place of `min_count` and `merge`."""
+    similarity: str = "overlap"
+    """'overlap' or 'cosine'."""
     characters: int = 2_000
     """How much of each text the keyphrase tagger reads."""
     base_url: str = "https://api.openai.com/v1"
@@ -62,10 +65,12 @@ class Meso:
     def vectors(self, texts: Texts, room: Room) -> SparseVectors:
         tags = self.tags(texts, room)
         matrix = vocabulary.incidence(tags)
-        frequency = np.bincount(matrix.indices, minlength=matrix.shape[1])
-        # +1: a tag that every text carries still tells a tagged text from one without tags.
-        matrix.data = np.log((1 + tags.size) / np.maximum(frequency, 1))[matrix.indices].astype(np.float32)
-        return sparse(matrix, source="the tag vectors", facts=_shown(tags))
+        worth = np.log((1 + tags.size) / np.maximum(np.bincount(matrix.indices, minlength=matrix.shape[1]), 1))  # (T,) idf
+        facts = {**_shown(tags), "similarity": self.similarity}
+        if self.similarity == "overlap":
+            return overlap(matrix, worth, source="the tag vectors", facts=facts)
+        matrix.data = worth[matrix.indices].astype(np.float32)
+        return sparse(matrix, source="the tag vectors", facts=facts)
 
     def types(self, texts: Texts, room: Room) -> Types:
         tags = self.tags(texts, room)
@@ -125,6 +130,7 @@ def _shown(tags: Tags) -> dict[str, Any]:
 
 
 def _check(meso: Meso) -> None:
+    check_similarity("meso", meso.similarity)
     if meso.tagger not in ("keyphrase", "llm") and not (meso.tagger.startswith("column:") and len(meso.tagger) > 7):
         raise RecipeError(f"no tagger is called '{meso.tagger}'. {hint(meso.tagger, ['keyphrase', 'column:NAME', 'llm'])}")
     if meso.min_count != "auto" and (isinstance(meso.min_count, str) or meso.min_count < 1):

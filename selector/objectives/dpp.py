@@ -53,7 +53,7 @@ class Dpp:
 
     @property
     def needs(self) -> tuple[Need, ...]:
-        vectors = (Need("vectors", self.features),)
+        vectors = (Need("vectors", self.features, cosine=self.kernel == "rbf"),)
         return vectors if self.quality is None else (*vectors, Need("scores", self.quality))
 
     def start(self, ground: Ground, chosen: Rows = NO_ROWS) -> State:

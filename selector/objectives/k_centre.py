@@ -32,7 +32,7 @@ class KCentre:
 
     @property
     def needs(self) -> tuple[Need, ...]:
-        return (Need("vectors", self.features),)
+        return (Need("vectors", self.features, cosine=True),)
 
     def picks(self, problem: Problem, rng: np.random.Generator) -> Generator[Pick, None, Finish]:
         """The traversal, which the seed does not touch."""

@@ -37,7 +37,7 @@ class KMeansMedoids:
 
     @property
     def needs(self) -> tuple[Need, ...]:
-        return (Need("vectors", self.features),)
+        return (Need("vectors", self.features, cosine=True),)
 
     def picks(self, problem: Problem, rng: np.random.Generator) -> Generator[Pick, None, Finish]:
         """Cluster after cluster."""

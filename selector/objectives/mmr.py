@@ -40,7 +40,7 @@ class Mmr:
 
     @property
     def needs(self) -> tuple[Need, ...]:
-        vectors = (Need("vectors", self.features),)
+        vectors = (Need("vectors", self.features, cosine=True),)
         return vectors if self.quality is None else (*vectors, Need("scores", self.quality))
 
     def picks(self, problem: Problem, rng: np.random.Generator) -> Generator[Pick, None, Finish]:

@@ -52,7 +52,7 @@ class NovelSelect:
 
     @property
     def needs(self) -> tuple[Need, ...]:
-        return (Need("vectors", self.features),)
+        return (Need("vectors", self.features, cosine=True),)
 
     def picks(self, problem: Problem, rng: np.random.Generator) -> Generator[Pick, None, Finish]:
         """One row after another."""

@@ -36,7 +36,7 @@ class ReprFilter:
 
     @property
     def needs(self) -> tuple[Need, ...]:
-        return (Need("vectors", self.features), Need("scores", self.column))
+        return (Need("vectors", self.features, cosine=True), Need("scores", self.column))
 
     def picks(self, problem: Problem, rng: np.random.Generator) -> Generator[Pick, None, Finish]:
         """Down the rows once, which the seed does not touch."""
