@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from selector import parts as naming
 from selector import quotas, tokenizers
@@ -27,16 +28,18 @@ from selector.core import (
     Similarity,
     Texts,
     Types,
+    WholeSets,
     Worded,
 )
 from selector.errors import BudgetError, InputError, RecipeError, plural
 from selector.features import join_types, join_vectors
+from selector.length_strata import Held, hold
 from selector.limits import All, Cost, Count
 from selector.objectives import mixture
 from selector.objectives.quality import Quality
 from selector.parts import Part
 from selector.pool import Pool
-from selector.recipe import Recipe, SelectRecipe
+from selector.recipe import Recipe
 
 SIDES = ("instruction", "response")
 
@@ -51,6 +54,9 @@ class Assembly:
     facts: dict[str, Any]  # feature name -> facts
     tables: dict[str, pa.Table]  # vocabularies, by file name
     costs: Gains | None  # (n,) tokens of each row, where there is a token budget
+    tokens_of: str  # whose tokens `lengths` are: instruction, response or both
+    lengths: NDArray[np.int64]  # (n,) tokens of each row
+    held: Held | None  # how the lengths of the picks are kept to those of the pool; None where they are free
 
     def tokens(self, rows: Rows) -> int | None:
         """Tokens of these rows where there is a token budget."""
@@ -63,7 +69,7 @@ class Assembly:
 
 def check(recipe: Recipe) -> None:
     """Raises UnknownName or RecipeError for every name and option that can be judged before a pool is read."""
-    naming.parts(recipe)
+    holds_lengths(recipe, naming.parts(recipe))
     naming.optimizer(recipe.select.optimizer, recipe.select.optimizer_options)
     for name in {recipe.select.layer, *(one.layer for one in recipe.select.mix), *recipe.layers}:
         naming.layer(recipe, name)
@@ -89,12 +95,16 @@ def assemble(recipe: Recipe, pool: Pool, kept: Rows, room: Room) -> Assembly:
     candidates = np.setdiff1d(np.arange(len(pool)), kept)
     named = naming.parts(recipe)
     costs = None if wanted.token_budget is None else _token_costs(recipe, pool, room)
-    limit = _limit(wanted, pool, candidates, costs)
+    tokens_of = looked_at(recipe, named)
+    lengths = np.zeros(len(pool), np.int64)
+    for one in sides_of(tokens_of):
+        lengths += tokenizers.tokens(pool.texts(one), recipe.tokenizer, room).lengths
+    limit, held = _limit(recipe, named, pool, candidates, costs, lengths)
     views: dict[str, dict[str, Any]] = {"vectors": {}, "types": {}, "scores": _all_scores(named, pool, kept)}
     facts: dict[str, Any] = {}
     tables: dict[str, pa.Table] = {}
     needed = list(dict.fromkeys(need for part in named for need in part.objective.needs))
-    _one_similarity(needed)
+    _one_similarity(recipe, needed)
     for need in needed:
         if need.view == "scores":
             continue
@@ -113,18 +123,19 @@ def assemble(recipe: Recipe, pool: Pool, kept: Rows, room: Room) -> Assembly:
         objective = mixture.balanced(whole, tuple(part.weight for part in named), ground, candidates, kept, limit.most, rng)
     problem = Problem(ground, objective, limit, kept, candidates)
     optimizer = naming.optimizer(wanted.optimizer, wanted.optimizer_options)
-    return Assembly(problem, optimizer, named, facts, tables, costs)
+    return Assembly(problem, optimizer, named, facts, tables, costs, tokens_of, lengths, held)
 
 
-def _one_similarity(needs: list[Need]) -> None:
+def _one_similarity(recipe: Recipe, needs: list[Need]) -> None:
     """Raises RecipeError where two parts of a mixture read the same vectors by different similarities."""
-    by_distance = {need.name for need in needs if need.view == "vectors" and need.cosine}
-    for name in by_distance & {need.name for need in needs if need.view == "vectors" and not need.cosine}:
-        layer = name.rpartition("/")[0]
-        raise RecipeError(
-            f"one part of the mixture compares {name} by cosine (it is about distances) and another by the layer's own similarity; "
-            f"write similarity: cosine under layers.{layer}, or leave one of them out."
-        )
+    by_distance = {need for need in needs if need.view == "vectors" and need.cosine}
+    for need in by_distance:
+        own = replace(need, cosine=False)
+        if own in needs and naming.asked(recipe, need) != naming.asked(recipe, own):
+            raise RecipeError(
+                f"one part of the mixture compares {need.name} by cosine, since it is about distances, and another by the layer's own "
+                f"similarity; write similarity: cosine under layers.{need.name.rpartition('/')[0]}, or leave one of the parts out."
+            )
 
 
 def rows_problem(
@@ -157,7 +168,7 @@ def view_of(of: Layer, view: str, side: str, pool: Pool, room: Room) -> Any:
 def _vocabularies(of: Layer, name: str, side: str, pool: Pool, room: Room) -> dict[str, pa.Table]:
     if not isinstance(of, Worded):
         return {}
-    sides = SIDES if side == "both" else (side,)
+    sides = sides_of(side)
     return {f"vocabulary-{name}-{one}.csv": of.vocabulary_table(pool.texts(one), room) for one in sides}
 
 
@@ -211,14 +222,43 @@ def _token_costs(recipe: Recipe, pool: Pool, room: Room) -> Gains:
     return np.maximum(total, 1.0)
 
 
-def _limit(wanted: SelectRecipe, pool: Pool, candidates: Rows, costs: Gains | None) -> Limit:
+def looked_at(recipe: Recipe, named: list[Part]) -> str:
+    """The side whose tokens count as a row's length: the one that all parts read, else both; the selection's where none reads a text."""
+    sides = {place.rpartition("/")[2] for part in named for place in part.places} or {recipe.select.side}
+    return sides.pop() if len(sides) == 1 else "both"
+
+
+def holds_lengths(recipe: Recipe, named: list[Part]) -> bool:
+    """Whether the picks are held to the pool's lengths. Raises RecipeError where that was asked for and cannot be."""
+    wanted = recipe.select
+    if wanted.lengths == "free":
+        return False
+    if not any(isinstance(part.objective, WholeSets) for part in named):
+        return True
+    if "lengths" in wanted.model_fields_set:
+        raise RecipeError(f"the objective '{named[0].name}' draws whole sets and cannot hold lengths; write lengths: free, or use dpp.")
+    return False
+
+
+def _limit(
+    recipe: Recipe, named: list[Part], pool: Pool, candidates: Rows, costs: Gains | None, lengths: NDArray[np.int64]
+) -> tuple[Limit, Held | None]:
     """Every limit that the words name, at once. Raises BudgetError where one of them cannot be met."""
-    limits: list[Limit] = []
-    if wanted.budget is not None:
-        limits = [Count(wanted.budget), *quotas.quotas(wanted.quota, wanted.budget, pool, candidates)]
+    wanted = recipe.select
+    written = [] if wanted.budget is None else quotas.quotas(wanted.quota, wanted.budget, pool, candidates)
     if costs is not None and wanted.token_budget is not None:
         least = float(costs[candidates].min(initial=np.inf))
         if least > wanted.token_budget:
             raise BudgetError(f"the token budget is {wanted.token_budget:,} but the shortest usable row has {least:,.0f} tokens; raise it.")
+    if holds_lengths(recipe, named):
+        held = hold(lengths, candidates, wanted.budget, written, costs, wanted.token_budget)
+        return held.limit, held
+    limits: list[Limit] = [] if wanted.budget is None else [Count(wanted.budget), *written]
+    if costs is not None and wanted.token_budget is not None:
         limits.append(Cost(costs, wanted.token_budget))
-    return limits[0] if len(limits) == 1 else All(tuple(limits))
+    return limits[0] if len(limits) == 1 else All(tuple(limits)), None
+
+
+def sides_of(side: str) -> tuple[str, ...]:
+    """The sides of a pair that `both` stands for, or the one that is named."""
+    return SIDES if side == "both" else (side,)

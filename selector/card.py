@@ -5,9 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selector.words import chosen_by, number, proof, reasons
+from selector.words import chosen_by, lengths, number, proof, reasons, verdict
 
 NESTED = ": the first n rows are the selection for a budget of n"
+
+
+def diversity_table(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lines of a table: each figure of the picks beside the mean of random sets, and of random sets of the same lengths."""
+    if not entries:
+        return []
+    kept = " Rows that were kept count with every set." if entries[0]["kept"] else ""
+    lines = [
+        f"How diverse the picks are, beside the means of {entries[0]['sets']} random sets of as many rows of the pool and of "
+        f"{entries[0]['sets']} with the same lengths.{kept}",
+        "",
+        "| | picks | random | same lengths |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for entry in entries:
+        for one in entry["figures"]:
+            values = " | ".join(number(one[kind]) for kind in ("picks", "random", "same_lengths"))
+            lines.append(f"| {one['name']} at {entry['layer']}/{entry['side']} | {values} |")
+    return [*lines, ""]
 
 
 def card(title: str, manifest: Mapping[str, Any], files: Sequence[str]) -> str:
@@ -29,6 +48,8 @@ def card(title: str, manifest: Mapping[str, Any], files: Sequence[str]) -> str:
         "| --- | --- |",
         f"| budget | {manifest['budget']:,} {manifest['budget_unit']} |",
         f"| selected | {manifest['selected']:,} distinct rows ({manifest['stopped']}) |",
+        *(f"| diversity at {one['layer']}/{one['side']} | {verdict(one)} |" for one in manifest["diversity"]),
+        *([f"| lengths | {lengths(manifest['lengths'])} |"] if manifest["selected"] else []),
         f"| value | {number(objective['value'])} |",
         f"| value of a random subset within the same limits | {number(objective['random_value']) if has_random else 'not known'} |",
         f"| proved | {proof(objective)} |",
@@ -49,6 +70,7 @@ def card(title: str, manifest: Mapping[str, Any], files: Sequence[str]) -> str:
         manifest["recipe"].rstrip(),
         "```",
         "",
+        *diversity_table(manifest["diversity"]),
         "The rows keep the licence and the limits of their sources.",
     ]
     return "\n".join([*front, "", *lines, ""])

@@ -31,6 +31,12 @@ def selecting(function: Command) -> Command:
             click.option("--mix", help="Several at once: macro/instruction:1,coverage@micro/response:2."),
             click.option("--quality", metavar="COLUMN", help="Numeric column: quality counts beside diversity."),
             click.option("--quality-weight", type=float, help="Share of quality, 0 to 1.  [default: 0.3]"),
+            click.option(
+                "--lengths",
+                type=click.Choice(["pool", "free"]),
+                help="pool: picks are as long as the pool's rows; free: as long as they like.  [default: pool]",
+            ),
+            click.option("--no-verdict", is_flag=True, help="Do not measure the picks beside random rows."),
             click.option("--quota", multiple=True, help="source:max=2000, category:proportional, category:balanced, source:dolly=500."),
             click.option("--keep", metavar="DATASET", help="Rows you already train on: they count and are not returned."),
             click.option("--optimizer", help="See `selector list optimizers`.  [default: lazy]"),
@@ -76,7 +82,7 @@ def seeing(function: Command) -> Command:
             click.option("--base-url", help="OpenAI-compatible endpoint of the llm tagger."),
             click.option("--model", help="Model of the llm tagger."),
             click.option("--tokenizer", help="deepseek (embedded), or a Hugging Face name or folder.  [default: deepseek]"),
-            click.option("--band", help="Mid band of tokens, LOW:HIGH or auto.  [default: 10:500]"),
+            click.option("--band", help="Mid band of tokens, LOW:HIGH or auto.  [default: auto]"),
             click.option("--seed", type=int, help="Decides everything random.  [default: 0]"),
         ]
     ):

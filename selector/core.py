@@ -251,6 +251,14 @@ class Procedure(Protocol):
     def picks(self, problem: Problem, rng: np.random.Generator) -> Generator[Pick, None, Finish]: ...
 
 
+@runtime_checkable
+class WholeSets(Procedure, Protocol):
+    """A procedure that makes a set at one stroke: a limit can refuse it, but not guide it row by row."""
+
+    @property
+    def draws_whole_sets(self) -> bool: ...
+
+
 class LimitState(Protocol):
     """What may still be added to a growing subset."""
 

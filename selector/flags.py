@@ -32,7 +32,8 @@ def _select(given: dict[str, Any]) -> dict[str, Any]:
     options = _pairs(given["options"], "--option")
     stochastic = {} if given["epsilon"] is None else {"epsilon": given["epsilon"]}
     select_names = ("budget", "token_budget", "layer", "side", "objective", "mix", "quality", "quality_weight", "keep", "optimizer")
-    return {**_only(given, select_names), "options": options, "quota": list(given["quota"]), "optimizer_options": stochastic}
+    words = {**_only(given, (*select_names, "lengths")), **({"verdict": False} if given["no_verdict"] else {})}
+    return {**words, "options": options, "quota": list(given["quota"]), "optimizer_options": stochastic}
 
 
 def ladder(pool: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -33,8 +33,16 @@ NAMED = (
 )
 
 
-def manifest(recipe: Recipe, rows: Prepared, outcome: Outcome, assembled: Assembly, seconds: Mapping[str, float]) -> dict[str, Any]:
-    """JSON values that prove what was done."""
+def manifest(
+    recipe: Recipe,
+    rows: Prepared,
+    outcome: Outcome,
+    assembled: Assembly,
+    seconds: Mapping[str, float],
+    diversity: Sequence[Mapping[str, Any]] = (),
+    advice: Sequence[str] = (),
+) -> dict[str, Any]:
+    """JSON values that prove what was done; `diversity` is what selector.diversity found, `advice` what to change about it."""
     wanted = recipe.select
     by_rows = wanted.budget is not None
     return {
@@ -48,7 +56,9 @@ def manifest(recipe: Recipe, rows: Prepared, outcome: Outcome, assembled: Assemb
         **sources(rows),
         "tokens": assembled.tokens(outcome.rows),
         "features": assembled.facts,
-        "notes": [*outcome.notes, *_worthless(outcome), *assembled.unmet(outcome.rows)],
+        "lengths": _lengths(outcome, assembled),
+        "diversity": list(diversity),
+        "notes": [*outcome.notes, *_worthless(outcome), *assembled.unmet(outcome.rows), *advice],
         **circumstances(recipe, seconds),
     }
 
@@ -77,8 +87,22 @@ def _nested(recipe: Recipe, assembled: Assembly) -> bool:
     """Whether the first n rows are what a budget of n would have picked: not where the budget decides samples, quotas or scales."""
     wanted = recipe.select
     objective = assembled.problem.objective
-    plain = not wanted.quota and wanted.token_budget is None and wanted.optimizer in ("lazy", "greedy")
+    plain = assembled.held is None and not wanted.quota and wanted.token_budget is None and wanted.optimizer in ("lazy", "greedy")
     return plain and not isinstance(objective, (Mixture, Procedure))
+
+
+def _lengths(outcome: Outcome, assembled: Assembly) -> dict[str, Any]:
+    """Tokens a row of the picks beside the pool's, how the one was held to the other, and the strata that are short."""
+    held, tokens = assembled.held, assembled.lengths
+    told: dict[str, Any] = {
+        "of": assembled.tokens_of,
+        "picks": finite(float(tokens[outcome.rows].mean())) if len(outcome.rows) else None,
+        "pool": finite(float(tokens[assembled.problem.candidates].mean())),
+        "held": held is not None,
+    }
+    if held is None:
+        return told
+    return {**told, "strata": len(held.strata.longest), "shares_of": held.by, "moved": held.moved, "short": held.short(outcome.rows)}
 
 
 def _worthless(outcome: Outcome) -> list[str]:

@@ -49,28 +49,34 @@ def readings(
 ) -> Mapping[str, Readings]:  # fmt: skip
     """For each of these sets of distinct rows what every measure says of it, on every side given and at every layer named.
 
-    `only` names the families to read; None: all.
+    `only` names the families to read; None: all. Raises UnknownName for a layer at which nothing is measured, and as `read` does.
+    """
+    return read(aspects, sets, [one for one in families(layers) if only is None or one[1] in only], progress)
+
+
+def read(
+    aspects: Sequence[Aspect], sets: Mapping[str, Rows], chosen: Sequence[tuple[str, str, Measure]], progress: Progress = quiet
+) -> Mapping[str, Readings]:
+    """For each of these sets of distinct rows what these measures (layer, family's name, measure) say of it, on every side given.
 
     A measure prepares once for all sets and lets go of that before the next one begins, so ask for all sets at once. Sets are read on as
-    many threads as the aspect says; no figure depends on how many. Raises UnknownName for a layer at which nothing is measured,
-    InputError for a set of fewer than 2 rows and as the layers do.
+    many threads as the aspect says; no figure depends on how many. Raises InputError for a set of fewer than 2 rows and as the layers do.
     """
     from threadpoolctl import threadpool_limits
 
     for name, rows in sets.items():
         if len(rows) < 2:
             raise InputError(f"the set '{name}' has {plural(len(rows), 'row')}; diversity is measured of 2 rows or more.")
-    chosen = [one for one in families(layers) if only is None or one[1] in only]
     ordered = [np.unique(np.asarray(rows, np.int64)) for rows in sets.values()]
     found: dict[str, dict[Gauge, Reading]] = {name: {} for name in sets}
     for aspect in aspects:
         for layer, family, measure in chosen:
             stage = f"{aspect.side}/{layer}: {family}"
             progress(stage, 0, len(sets))
-            read = measure.over(aspect)
+            reading_of = measure.over(aspect)
             # One BLAS thread each: sums of a product depend on how many share it.
             with threadpool_limits(1, "blas"), ThreadPoolExecutor(aspect.threads) as team:
-                for done, (name, numbers) in enumerate(zip(sets, team.map(read, ordered), strict=True), start=1):
+                for done, (name, numbers) in enumerate(zip(sets, team.map(reading_of, ordered), strict=True), start=1):
                     for scale, reading in zip(measure.scales, numbers, strict=True):
                         found[name][Gauge(aspect.side, layer, family, scale)] = reading
                     progress(stage, done, len(sets))

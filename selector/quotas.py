@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from selector.both_quotas import BothQuotas
 from selector.core import Limit, Rows
 from selector.errors import BudgetError, InputError, RecipeError, plural, unknown
 from selector.limits import All, Quota, balanced, proportional
@@ -61,15 +62,24 @@ def quotas(written: Sequence[str], budget: int, pool: Pool, candidates: Rows) ->
 
 def unmet(limit: Limit, rows: Rows) -> Iterator[str]:
     """One sentence for each minimum that these rows do not reach."""
-    for quota in limit.parts if isinstance(limit, All) else (limit,):
-        if not isinstance(quota, Quota):
-            continue
+    for quota in _quotas_in(limit):
         taken = np.bincount(quota.groups[rows], minlength=len(quota.names))
         for group in np.flatnonzero(taken < quota.least):
             yield (
                 f"the quota of {quota.column} asks for at least {quota.least[group]:,} rows of '{quota.names[group]}'; "
                 f"{taken[group]:,} were picked before the limits left no other row"
             )
+
+
+def _quotas_in(limit: Limit) -> list[Quota]:
+    match limit:
+        case Quota():
+            return [limit]
+        case BothQuotas():
+            return [limit.left, limit.right]
+        case All():
+            return [quota for part in limit.parts for quota in _quotas_in(part)]
+    return []
 
 
 def _quota(written: str, budget: int, pool: Pool, candidates: Rows) -> Quota:

@@ -62,6 +62,8 @@ class SelectRecipe(Strict):
     quality: str | None = None
     quality_weight: float = Field(default=0.3, gt=0, lt=1)
     quota: list[str] = []
+    lengths: Literal["pool", "free"] = "pool"  # pool: the picks are as long as the pool's rows, stratum by stratum
+    verdict: bool = True  # whether the picks are measured beside random sets
     keep: PoolRecipe | None = None
     optimizer: str = "lazy"
     optimizer_options: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,11 @@ class Selection:
     @property
     def stopped(self) -> str:
         return self.outcome.stopped
+
+    @property
+    def diversity(self) -> Sequence[Mapping[str, Any]]:
+        """How diverse the picks are at each layer and side that was looked at, beside random rows: see selector.diversity."""
+        return self.manifest["diversity"]
 
     def picks(self) -> pa.Table:
         """Row of the source, id, order and gain of each pick. A gain of -inf (an exact copy under the RBF kernel) is null."""

@@ -37,3 +37,35 @@ def proof(objective: Mapping[str, Any]) -> str:
     if ratio == 1:
         return "the best possible: no subset within the limits is worth more"
     return f"at least {math.floor(1e4 * ratio) / 100:.2f} % of the best possible (upper bound {number(objective['upper_bound'])})"
+
+
+def verdict(entry: Mapping[str, Any]) -> str:
+    """An entry of a manifest's `diversity` in one sentence: thin, as random or diverse, and the figure that comes first."""
+    random, alike = entry["beside_random"], entry["beside_same_lengths"]
+    said = f"{random} beside random rows" + (" and rows of these lengths" if random == alike else f", {alike} beside rows of these lengths")
+    figure = entry["figures"][0] if entry["figures"] else None
+    if figure is None or figure["picks"] is None:
+        return said
+    return (
+        f"{said}: {figure['name']} {_short(figure['picks'])} (random rows {_short(figure['random'])}, "
+        f"of these lengths {_short(figure['same_lengths'])})"
+    )
+
+
+def lengths(told: Mapping[str, Any]) -> str:
+    """A manifest's `lengths`: tokens a row of the picks and of the pool, and whether the one was held to the other."""
+    of = {"both": "pair"}.get(told["of"], told["of"])
+    said = f"{number(round(told['picks'], 1))} tokens a {of}, {number(round(told['pool'], 1))} in the pool"
+    if not told["held"]:
+        return f"{said} (left free)"
+    if told["moved"]:
+        return f"{said} (held as far as the quotas allow: {told['moved']:,} picks are of other lengths)"
+    if told["short"]:
+        return f"{said} (held, but {len(told['short']):,} of {told['strata']:,} strata of lengths are not filled)"
+    return said
+
+
+def _short(value: float | None) -> str:
+    if value is None:
+        return "not known"
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"

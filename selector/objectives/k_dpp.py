@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ class KDpp:
     features: str
     quality: str | None = None
     quality_weight: float = 0.5
+    draws_whole_sets: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.quality is not None and not 0 <= self.quality_weight < 1:
