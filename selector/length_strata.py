@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from selector.both_quotas import BothQuotas, nearest_shares
 from selector.core import Gains, Limit, Rows
-from selector.cost_quota import CostQuota
 from selector.limits import All, Cost, Count, Quota
 
 ROWS, TOKENS = 50, 100  # a stratum ends at 1/50 of the rows or 1/100 of all tokens, whichever comes first
-ROWS_OF_A_SHARE = 4.0  # rows that a stratum's share of a token budget pays for, at least
+BY_COST = 4  # beside a token budget a stratum is cut at 1/4 of its rows or 1/8 of what they cost
 COLUMN = "length"
 
 
@@ -47,7 +46,7 @@ class LengthStrata:
     def names(self) -> tuple[str, ...]:
         """(strata,) `31 to 33 tokens`."""
         ends = self.longest.tolist()
-        starts = [int(self.tokens[self.candidates].min(initial=0)), *(end + 1 for end in ends)]
+        starts = [int(self.tokens[self.candidates].min()), *(end + 1 for end in ends)] if ends else []
         return tuple(
             f"{start:,} tokens" if start == end else f"{start:,} to {end:,} tokens" for start, end in zip(starts, ends, strict=False)
         )
@@ -61,26 +60,20 @@ class LengthStrata:
         ends, total = np.cumsum(self.sizes), max(1, len(self.candidates))
         return np.diff((2 * ends * budget + total) // (2 * total), prepend=0)
 
-    def largest(self, costs: Gains) -> Gains:
-        """(strata,) the cost of the dearest candidate."""
-        found = np.zeros(len(self.longest))
-        np.maximum.at(found, self.stratum[self.candidates], costs[self.candidates])
-        return found
-
     def quota(self, shares: NDArray[np.int64]) -> Quota:
         """At most so many rows of each stratum, which are the budget together."""
         return Quota(self.stratum, self.names, np.zeros_like(shares), shares, int(shares.sum()), COLUMN)
 
-    def joined(self, worth: Gains) -> LengthStrata:
-        """Neighbours put together until `worth` (strata,) of each is `ROWS_OF_A_SHARE` or more; a rest that is less joins the last."""
-        ends, held = list[int](), 0.0
-        for number, one in enumerate(worth.tolist()):
-            held += one
-            if held >= ROWS_OF_A_SHARE:
-                ends.append(number)
-                held = 0.0
-        ends = [*ends[:-1], len(worth) - 1] if ends else [len(worth) - 1]
-        return LengthStrata(self.tokens, self.candidates, np.searchsorted(ends, self.stratum), self.longest[ends])
+    def by_cost(self, costs: Gains) -> LengthStrata:
+        """The same strata, each cut by what its candidates cost, so that the picks cost what the pool's rows do."""
+        cut, longest, before = np.zeros_like(self.stratum), list[int](), 0
+        for one in range(len(self.longest)):
+            inside, ours = np.flatnonzero(self.stratum == one), self.candidates[self.stratum[self.candidates] == one]
+            ends = _ends(costs[ours], BY_COST, 2 * BY_COST)
+            cut[inside] = before + np.minimum(np.searchsorted(ends, costs[inside]), len(ends) - 1)
+            longest += [int(self.longest[one])] * len(ends)
+            before += len(ends)
+        return LengthStrata(self.tokens, self.candidates, cut, np.array(longest))
 
 
 @dataclass(frozen=True)
@@ -89,19 +82,16 @@ class Held:
 
     limit: Limit
     strata: LengthStrata
-    by: str  # rows or tokens
-    shares: NDArray[Any]  # (strata,) of what is shared out
-    costs: Gains | None = None  # (n,) tokens that a row is paid with, where tokens are shared out
+    shares: NDArray[np.int64]  # (strata,) rows
+    loose: Limit | None = None  # the other limits alone, where lengths beside them may leave the budget unfilled
     moved: int = 0  # rows of the budget that the quotas leave no room for in their stratum: the next one has them
 
     def short(self, rows: Rows) -> list[dict[str, object]]:
-        """The strata that these rows do not fill: name, share, what is there. A share of tokens is filled to the nearest row."""
-        paid = None if self.costs is None else self.costs[rows]
-        there = np.bincount(self.strata.stratum[rows], paid, len(self.shares))
-        slack = np.zeros(len(self.shares)) if self.costs is None else self.strata.largest(self.costs) / 2
+        """The strata that these rows do not fill: name, share, what is there."""
+        there = np.bincount(self.strata.stratum[rows], minlength=len(self.shares))
         return [
-            {"stratum": self.strata.names[one], f"share_{self.by}": float(self.shares[one]), f"picked_{self.by}": float(there[one])}
-            for one in np.flatnonzero(there < self.shares - slack)
+            {"stratum": self.strata.names[one], "share": int(self.shares[one]), "picked": int(there[one])}
+            for one in np.flatnonzero(there < self.shares)
         ]
 
 
@@ -111,47 +101,48 @@ def length_strata(tokens: NDArray[np.int64], candidates: Rows) -> LengthStrata:
     The second makes strata finer where rows are long: within a stratum an objective likes the longest rows, and there it matters most.
     Equal lengths are never split. O(n log n).
     """
-    lengths, counts = np.unique(tokens[candidates], return_counts=True)
-    most_rows, most_tokens = len(candidates) / ROWS, float(lengths @ counts) / TOKENS
-    ends, rows, mass = list[int](), 0, 0
-    for place, (length, count) in enumerate(zip(lengths.tolist(), counts.tolist(), strict=True)):
-        rows, mass = rows + count, mass + length * count
-        if rows >= most_rows or mass >= most_tokens > 0:
-            ends.append(place)
-            rows = mass = 0
-    if len(lengths) and (not ends or ends[-1] < len(lengths) - 1):
-        ends.append(len(lengths) - 1)
-    longest = lengths[ends]
+    longest = _ends(tokens[candidates], ROWS, TOKENS)
     stratum = np.minimum(np.searchsorted(longest, tokens), max(0, len(longest) - 1))  # kept rows may be longer than all
     return LengthStrata(tokens, candidates, stratum, longest)
+
+
+def _ends(sizes: NDArray[Any], rows: int, mass: int) -> NDArray[Any]:
+    """The largest size of each part of rising sizes that holds 1/rows of them or 1/mass of their sum; equal ones are never split."""
+    values, counts = np.unique(sizes, return_counts=True)
+    most_rows, most_mass = len(sizes) / rows, float(values @ counts) / mass
+    ends, held, weight = list[int](), 0, 0.0
+    for place, (value, count) in enumerate(zip(values.tolist(), counts.tolist(), strict=True)):
+        held, weight = held + count, weight + value * count
+        if held >= most_rows or weight >= most_mass > 0:
+            ends.append(place)
+            held, weight = 0, 0.0
+    if len(values) and (not ends or ends[-1] < len(values) - 1):
+        ends.append(len(values) - 1)
+    return values[ends]
 
 
 def hold(
     tokens: NDArray[np.int64], candidates: Rows, budget: int | None, quotas: Sequence[Quota], costs: Gains | None, token_budget: int | None
 ) -> Held:
-    """Limits that hold a budget, quotas, a token budget and lengths at once.
+    """Limits that hold a budget, quotas, a token budget and lengths at once: each stratum has its share of the rows.
 
-    Where rows are what runs out, each stratum has its share of the rows; beside quotas the shares that they allow and that are nearest,
-    where the least tokens are moved in all (both_quotas.nearest_shares). Where the token budget runs out first, each stratum has its
-    share of that: a budget of B tokens pays for all candidates of a stratum B / (all tokens) times.
+    Beside quotas the shares are those that they allow and that are nearest, where the least tokens are moved in all
+    (both_quotas.nearest_shares). Beside one quota the budget is always filled; beside several it may not be, and `loose` says what else
+    holds. A token budget is shared out as the rows that it pays for at the pool's mean cost; strata are cut by cost as well, and the
+    best gain wins whatever it costs. (Shares of the tokens themselves, and gain for its cost, fill strata with rows whose other side is
+    short: 45 tokens a response where the pool has 58.)
     """
-    strata = length_strata(tokens, candidates)
-    spending = list[Limit]()
-    if token_budget is not None:
-        assert costs is not None
-        pays = float(token_budget / costs[candidates].sum())  # for this share of the candidates
-        spending = [Cost(costs, token_budget)]
-        if budget is None or pays * len(candidates) < budget:
-            strata = strata.joined(pays * strata.sizes.astype(np.float64))
-            spent = pays * strata.sum_of(costs)
-            by_rows: list[Limit] = [] if budget is None else [Count(budget), *quotas]
-            shared = CostQuota(costs, strata.stratum, strata.names, spent, COLUMN)
-            return Held(All((*by_rows, shared, *spending)), strata, "tokens", spent, costs)
-    assert budget is not None
-    wanted = strata.shares(budget)
+    strata, spending = length_strata(tokens, candidates), list[Limit]()
+    rows = len(candidates) if budget is None else budget
+    if costs is not None and token_budget is not None:
+        strata, spending = strata.by_cost(costs), [Cost(costs, token_budget, priced=False)]
+        rows = max(1, min(rows, round(len(candidates) * token_budget / float(costs[candidates].sum()))))
+    wanted = strata.shares(rows)
     if not quotas:
-        return Held(All((Count(budget), strata.quota(wanted), *spending)), strata, "rows", wanted)
+        return Held(All((Count(rows), strata.quota(wanted), *spending)), strata, wanted)
     shares, flow = nearest_shares(quotas, strata.stratum, wanted, strata.means, candidates)
     moved, quota = int(np.maximum(wanted - shares, 0).sum()), strata.quota(shares)
-    together: list[Limit] = [*quotas, quota] if flow is None else [BothQuotas(quotas[0], quota, flow)]
-    return Held(All((Count(budget), *together, *spending)), strata, "rows", shares, None, moved)
+    if flow is None:
+        others: tuple[Limit, ...] = (Count(rows), *quotas, *spending)
+        return Held(All((*others, quota)), strata, shares, All(others), moved)
+    return Held(All((Count(rows), BothQuotas(quotas[0], quota, flow), *spending)), strata, shares, None, moved)

@@ -54,11 +54,15 @@ class _Counting:
 
 @dataclass(frozen=True)
 class Cost:
-    """Rows whose costs sum to at most `budget`: tokens, characters, money. `unit` is the word for it in messages."""
+    """Rows whose costs sum to at most `budget`: tokens, characters, money. `unit` is the word for it in messages.
+
+    `priced`: the best gain for its cost wins; else the best gain, where other limits see to it that rows are no dearer than they should be.
+    """
 
     costs: Gains  # (n,) positive
     budget: float
     unit: str = "tokens"
+    priced: bool = True
 
     def __post_init__(self) -> None:
         if self.budget <= 0:
@@ -72,7 +76,7 @@ class Cost:
 
     @property
     def prices(self) -> Gains | None:
-        return self.costs
+        return self.costs if self.priced else None
 
     def start(self) -> LimitState:
         return _Spending(self, np.argsort(-self.costs, kind="stable"), self.budget)
@@ -223,6 +227,32 @@ class All:
 
     def relaxed(self, gains: Gains, rows: Rows) -> float:
         return min(part.relaxed(gains, rows) for part in self.parts)
+
+
+@dataclass(frozen=True)
+class After:
+    """What a limit still allows once these rows are chosen."""
+
+    limit: Limit
+    rows: Rows
+
+    @property
+    def most(self) -> int:
+        return self.limit.most - len(self.rows)
+
+    @property
+    def prices(self) -> Gains | None:
+        return self.limit.prices
+
+    def start(self) -> LimitState:
+        state = self.limit.start()
+        for row in self.rows:
+            state.add(int(row))
+        return state
+
+    def relaxed(self, gains: Gains, rows: Rows) -> float:
+        """Of all sets within the limit, whether or not they hold the rows chosen."""
+        return self.limit.relaxed(gains, rows)
 
 
 @dataclass

@@ -102,7 +102,7 @@ def _lengths(outcome: Outcome, assembled: Assembly) -> dict[str, Any]:
     }
     if held is None:
         return told
-    return {**told, "strata": len(held.strata.longest), "shares_of": held.by, "moved": held.moved, "short": held.short(outcome.rows)}
+    return {**told, "strata": len(held.strata.longest), "moved": held.moved, "short": held.short(outcome.rows)}
 
 
 def _worthless(outcome: Outcome) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from selector import manifest as manifests
 from selector import parts as naming
 from selector import recipe as recipes
 from selector.cache import Cache, NoCache
-from selector.core import NO_ROWS, Outcome, Room
-from selector.errors import OutputError, RecipeError
+from selector.core import NO_ROWS, Limit, Outcome, Problem, Room
+from selector.errors import OutputError, RecipeError, plural
 from selector.features import dense, sparse
 from selector.hygiene import Hygiene
+from selector.limits import After
 from selector.options import Options, room, threads
 from selector.pool import Pool
 from selector.preparing import Prepared, stage
@@ -163,4 +165,31 @@ def chosen(
         rows, assembled = preparing.featured(rows, rules, recipe.select.budget, make)
     with stage("selection", seconds):
         outcome = engine.select(assembled.problem, assembled.optimizer, seed=recipe.seed, progress=here.progress)
+        if assembled.held is not None and assembled.held.loose is not None:
+            outcome = _filled_up(assembled.problem, assembled.held.loose, assembled, outcome, recipe.seed, here)
     return rows, assembled, outcome
+
+
+def _filled_up(problem: Problem, loose: Limit, assembled: assembly.Assembly, outcome: Outcome, seed: int, here: Room) -> Outcome:
+    """The rest of the budget where several quotas and lengths together left some: whatever lengths the quotas have room for.
+
+    The proof is then one among all sets that keep the quotas, of any lengths.
+    """
+    lack = problem.limit.most - len(outcome.rows)
+    candidates = np.setdiff1d(problem.candidates, outcome.rows)
+    kept = np.concatenate([problem.kept, outcome.rows])
+    rest = replace(problem, limit=After(loose, outcome.rows), kept=kept, candidates=candidates)
+    if lack <= 0 or not rest.limit.start().allows(candidates).any():
+        return outcome
+    more = engine.select(rest, assembled.optimizer, seed=seed, reference=False, progress=here.progress)
+    note = f"beside the quotas no row of the right length was left for the last {plural(len(more.rows), 'pick')}, which are of any length"
+    return replace(
+        more,
+        rows=np.concatenate([outcome.rows, more.rows]),
+        gains=np.concatenate([outcome.gains, more.gains]),
+        random_value=outcome.random_value,
+        kept=outcome.kept,
+        evaluations=outcome.evaluations + more.evaluations,
+        notes=(*outcome.notes, *more.notes, note),
+        facts=outcome.facts,
+    )

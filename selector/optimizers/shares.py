@@ -7,8 +7,7 @@ from math import ceil
 import numpy as np
 
 from selector.both_quotas import BothQuotas
-from selector.core import Gains, Limit, Rows
-from selector.cost_quota import CostQuota
+from selector.core import Limit, Rows
 from selector.errors import RecipeError
 from selector.limits import All, Cost, Count, Quota
 
@@ -19,11 +18,9 @@ def taken(limit: Limit, rows: Rows) -> Limit:
         case Count():
             return limit
         case Cost():
-            return Cost(limit.costs[rows], limit.budget, limit.unit)
+            return Cost(limit.costs[rows], limit.budget, limit.unit, limit.priced)
         case Quota():
             return Quota(limit.groups[rows], limit.names, limit.least, limit.greatest, limit.budget, limit.column)
-        case CostQuota():
-            return CostQuota(limit.costs[rows], limit.groups[rows], limit.names, limit.shares, limit.column)
         case BothQuotas():  # some of the rows may leave no full set: both are then kept to, and what is missing is filled up afterwards
             return All((taken(limit.left, rows), taken(limit.right, rows)))
         case All():
@@ -43,12 +40,9 @@ def share(limit: Limit, inside: Rows, everyone: Rows, factor: float) -> Limit:
             return Count(ceil(limit.budget * portion))
         case Cost():
             cheapest = float(limit.costs[inside].min())
-            return Cost(limit.costs, min(limit.budget, max(limit.budget * portion, cheapest)), limit.unit)
+            return Cost(limit.costs, min(limit.budget, max(limit.budget * portion, cheapest)), limit.unit, limit.priced)
         case Quota():
             return _quota(limit, inside, everyone, factor, portion)
-        case CostQuota():
-            of_group = _of_group(limit.groups, len(limit.names), inside, everyone, factor)
-            return CostQuota(limit.costs, limit.groups, limit.names, limit.shares * of_group, limit.column)
         case BothQuotas():
             return All((_quota(limit.left, inside, everyone, factor, portion), _quota(limit.right, inside, everyone, factor, portion)))
         case All():
@@ -60,14 +54,9 @@ def share(limit: Limit, inside: Rows, everyone: Rows, factor: float) -> Limit:
 
 def _quota(limit: Quota, inside: Rows, everyone: Rows, factor: float, portion: float) -> Quota:
     here = np.bincount(limit.groups[inside], minlength=len(limit.names))
-    of_group = _of_group(limit.groups, len(limit.names), inside, everyone, factor)
+    there = np.bincount(limit.groups[everyone], minlength=len(limit.names))
+    of_group = np.minimum(1.0, factor * here / np.maximum(there, 1))  # (groups,)
     least = np.minimum(np.ceil(limit.least * of_group).astype(np.int64), here)
     greatest = np.maximum(np.ceil(limit.greatest * of_group).astype(np.int64), least)
     budget = max(ceil(limit.budget * portion), int(least.sum()))
     return Quota(limit.groups, limit.names, least, greatest, budget, limit.column)
-
-
-def _of_group(groups: Rows, count: int, inside: Rows, everyone: Rows, factor: float) -> Gains:
-    """(groups,) the share of each group that a part may choose."""
-    here, there = np.bincount(groups[inside], minlength=count), np.bincount(groups[everyone], minlength=count)
-    return np.minimum(1.0, factor * here / np.maximum(there, 1))
