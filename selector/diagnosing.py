@@ -80,7 +80,12 @@ def solve(
             judged = {name for _, name, family in measuring.families() if any(scale.judged for scale in family.scales)}
             measured = comparing.figures(measuring_words, union, facets, here, at_equal_length=judged)
         scene = _scene(recipe, as_read, union, facets, here, measured, in_order=written is not None and written["kind"] == "selection")
-        found: dict[str, Any] = {"title": _title(recipe, scene), **_read(recipe, union, scene), "written": written}
+        found: dict[str, Any] = {
+            "title": _title(recipe, scene),
+            **_read(recipe, union, scene),
+            "written": written,
+            "own_verdict": _own_verdict(written),
+        }
         for name in FINDINGS:
             here.progress(name, 0, 0)
             found[name] = import_module(f"selector.findings.{name}").find(scene)
@@ -172,6 +177,12 @@ def _sources(recipe: DiagnosisRecipe, pool: Pool) -> list[str] | None:
 
 def _column(pool: Pool, name: str) -> list[str]:
     return ["(none)" if one is None else str(one) for one in pool.column(name).to_pylist()]
+
+
+def _own_verdict(written: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """What a selection's manifest says of its diversity; None where it says nothing, as the folders of version 0.1."""
+    verdict = (written or {}).get("own_verdict")
+    return verdict if verdict and verdict["diversity"] else None
 
 
 def _read(recipe: DiagnosisRecipe, union: Union, scene: Scene) -> dict[str, Any]:

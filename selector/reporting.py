@@ -14,6 +14,7 @@ from selector import diagnosing, preparing, yaml_text
 from selector import recipe as recipes
 from selector.diagnosing import Diagnosis
 from selector.diagnosis_recipe import DiagnosisRecipe
+from selector.diversity import advice
 from selector.errors import InputError
 from selector.options import Options, room
 from selector.pool import Pool
@@ -99,5 +100,6 @@ def _own(folder: Path, told: Mapping[str, Any], pool: Pool, options: Options) ->
     recipe = recipes.checked(Recipe, yaml_text.load(told["recipe"]), source=str(folder / "manifest.json"))
     named = ("value", "upper_bound", "ratio", "random_value", "no_bound_because")
     facts = {"objective": told["objective"]["name"], **{key: told["objective"][key] for key in named}}
+    own = {"diversity": told.get("diversity", []), "lengths": told.get("lengths"), "advice": advice(recipe, told.get("diversity", []))}
     with room(options) as here:
-        return {"facts": facts, "curve": value_curve(recipe, told, pq.read_table(folder / "picks.parquet"), pool, here)}
+        return {"facts": facts, "own_verdict": own, "curve": value_curve(recipe, told, pq.read_table(folder / "picks.parquet"), pool, here)}

@@ -29,6 +29,11 @@ def value_curve(recipe: Recipe, told: Mapping[str, Any], picks: pa.Table, pool: 
     which the best of all rows left came next, g being its gain (Minoux 1978). Instead of figures a sentence, where sizes between say
     nothing: procedures have no value, and under quotas, prices and mixtures a smaller budget would have picked other rows.
     """
+    if not told["nested"] and told.get("lengths", {}).get("held"):
+        return (
+            "Lengths are held to the pool's, so a smaller budget would have shared itself out otherwise and picked other rows: there is no "
+            "curve of budgets. A selection with --lengths free has one."
+        )
     if not told["nested"]:
         return "The first rows of this selection are not what a smaller budget would have picked, so there is no curve of budgets."
     rows, rules = running.opened(recipe, pool, here, {})

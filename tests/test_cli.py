@@ -215,7 +215,9 @@ def test_the_summary(plain, tmp_path, monkeypatch):
     )  # fmt: skip
     assert done.code == 0, done.err
     lines = {line.split()[0]: line for line in done.out.split("\n")[1:] if line and line[0] != " "}
-    assert list(lines) == ["pool", "dropped", "objective", "selected", "value", "kept", "random", "proof", "took", "written"]
+    assert list(lines) == [
+        "pool", "dropped", "objective", "selected", "diversity", "lengths", "value", "kept", "random", "proof", "took", "written",
+    ]  # fmt: skip
     for name, told in {
         "dropped": "3 already-kept", "selected": "9 distinct rows (budget reached)", "written": "out",
         "kept": "3 rows of kept.parquet count and are not returned", "proof": "% of the best possible",
@@ -235,12 +237,15 @@ def test_fewer_rows_than_asked_for_are_told():
             "pool": {"source": "p", "rows": 1, "usable": 1, "format": "pair", "dropped": {}, "skipped_lines": 1},
             "kept": {"source": "k", "usable": 1, "dropped": {"no-vector": 2}},
             "selected": 1, "budget": 4, "budget_unit": "rows", "stopped": "no candidate left that the limits allow", "tokens": None,
+            "diversity": [], "lengths": {"of": "both", "picks": 8.0, "pool": 9.5, "held": True, "strata": 1, "moved": 0, "short": [{}]},
             "notes": ["one", "two"], "seconds": {"total": 1.0}, "peak_memory_bytes": 1 << 30,
         },
         "out",
     )  # fmt: skip
     assert rows["selected"] == "1 distinct row of 4 asked for (no candidate left that the limits allow)"
     assert rows["pool"].startswith("p: 1 row, 1 usable")
+    assert "diversity" not in rows
+    assert rows["lengths"] == "8 tokens a pair, 9.5 in the pool (held, but 1 of 1 strata of lengths are not filled)"
     assert rows["skipped"] == "1 bad line, never read as rows"
     assert rows["not kept"] == "2 no-vector: these do not count"
     assert rows["note"] == "one\ntwo"

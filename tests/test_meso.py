@@ -90,7 +90,7 @@ def test_no_two_tags_of_a_text_share_a_word():
 
 
 def test_both_views_agree_and_share_one_tagging():
-    pool, here, meso = texts([*ENGLISH, "", "???"]), room(), Meso(language="en")
+    pool, here, meso = texts([*ENGLISH, "", "???"]), room(), Meso(language="en", similarity="cosine")
     types, vectors = meso.types(pool, here), meso.vectors(pool, here)
     assert here.store.asked == {"tags": 1, "tag-vocabulary": 1}
     assert (types.incidence != 0).astype(int).sum() == vectors.data.nnz == types.incidence.nnz
@@ -108,11 +108,15 @@ def test_both_views_agree_and_share_one_tagging():
 
 def test_tf_idf_by_its_formula():
     pool = texts(["x"] * 4, topic=[["a", "b"], ["a"], ["b", "c"], []])
-    vectors = Meso(tagger="column:topic", merge=0, language="en").vectors(pool, room()).data.toarray()
     idf = np.log(5 / np.array([2, 2, 1]))
     want = np.array([[idf[0], idf[1], 0], [idf[0], 0, 0], [0, idf[1], idf[2]], [0, 0, 0]])
-    want[:3] /= np.linalg.norm(want[:3], axis=1, keepdims=True)
-    assert np.allclose(vectors, want, atol=1e-6)
+    unit = want / np.maximum(np.linalg.norm(want, axis=1, keepdims=True), 1e-9)
+    for similarity, expected in (("overlap", np.sqrt(want)), ("cosine", unit)):
+        found = Meso(tagger="column:topic", merge=0, language="en", similarity=similarity).vectors(pool, room())
+        assert np.allclose(found.data.toarray(), expected, atol=1e-6)
+        assert found.facts["similarity"] == similarity
+    with pytest.raises(RecipeError, match="meso layer: the similarity is 'dot'"):
+        Meso(similarity="dot")
 
 
 def test_same_tags_for_the_same_pool_twice_and_any_store():

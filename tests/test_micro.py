@@ -20,8 +20,8 @@ WORDS = ["the", " cat", " sat", " on", " mat", "人工智能", "改变", "世界
 LINES = st.lists(st.lists(st.sampled_from(WORDS), max_size=12).map("".join), min_size=1, max_size=12)
 
 
-def slow(strings, low, high):
-    """Each row's tokens with occurrences, and the df and totals, by dictionaries."""
+def slow(strings, low, high, similarity):
+    """The vectors, the mid band and the totals, by dictionaries."""
     backend = tokenizers.load().backend
     rows = [Counter(backend.encode(text, add_special_tokens=False).ids) for text in strings]
     total = Counter()
@@ -33,18 +33,19 @@ def slow(strings, low, high):
     for i, row in enumerate(rows):
         for j, token in enumerate(middle):
             if token in row:
-                vectors[i, j] = (1 + log(row[token])) * log(1 + len(rows) / frequency[token])
-        norm = sqrt((vectors[i] ** 2).sum())
-        vectors[i] /= norm or 1
+                idf = log(1 + len(rows) / frequency[token])
+                vectors[i, j] = sqrt(idf) if similarity == "overlap" else (1 + log(row[token])) * idf
+        if similarity == "cosine":
+            vectors[i] /= sqrt((vectors[i] ** 2).sum()) or 1
     return vectors, middle, total
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(LINES, st.integers(1, 4), st.integers(0, 10))
-def test_both_views_equal_the_slow_formula(strings, low, more):
+@given(LINES, st.integers(1, 4), st.integers(0, 10), st.sampled_from(["overlap", "cosine"]))
+def test_both_views_equal_the_slow_formula(strings, low, more, similarity):
     high = low + more
-    expected, middle, total = slow(strings, low, high)
-    layer, room = Micro(band=f"{low}:{high}"), Room(Memory())
+    expected, middle, total = slow(strings, low, high, similarity)
+    layer, room = Micro(band=f"{low}:{high}", similarity=similarity), Room(Memory())
     if total and not middle:
         with pytest.raises(InputError, match="is empty"):
             layer.vectors(texts(strings), room)
@@ -55,7 +56,7 @@ def test_both_views_equal_the_slow_formula(strings, low, more):
     assert np.allclose(vectors.data.toarray(), expected, atol=1e-6)
     assert np.array_equal(types.incidence.toarray(), expected > 0)
     assert len(set(types.names)) == len(types.names) == len(middle)
-    assert types.facts == vectors.facts
+    assert types.facts == {key: value for key, value in vectors.facts.items() if key not in ("similarity", "weights")}
     facts = types.facts
     assert facts["types_total"] == len(total)
     assert facts["types_low"] == sum(often < low for often in total.values())
@@ -126,16 +127,28 @@ def test_the_paper_s_band_and_small_pools():
 
 @pytest.mark.parametrize("strings", [["one two three"], ["same words"] * 9, [""], ["", ""], []])
 def test_auto_works_on_the_smallest_pools(strings):
-    vectors = Micro(band="auto").vectors(texts(strings), Room(Memory()))
+    vectors = Micro(similarity="cosine").vectors(texts(strings), Room(Memory()))
     rows = np.asarray((vectors.data.multiply(vectors.data)).sum(axis=1)).ravel()
     assert np.allclose(rows, [1.0 if text else 0.0 for text in strings])
     assert Micro(band="auto").types(texts(strings), Room(Memory())).size == len(strings)
 
 
-def test_equal_rows_have_similarity_one_although_every_row_has_every_token():
-    vectors = Micro(band="2:50").vectors(texts(["same words here"] * 20), Room(Memory()))
+@pytest.mark.parametrize(("similarity", "own"), [("cosine", 1.0), ("overlap", 3 * log(2))])
+def test_equal_rows_are_alike_although_every_row_has_every_token(similarity, own):
+    vectors = Micro(band="2:50", similarity=similarity).vectors(texts(["same words here"] * 20), Room(Memory()))
     rows = np.arange(20)
-    assert np.allclose(vectors.products(rows, rows), 1.0, atol=1e-6)
+    assert np.allclose(vectors.products(rows, rows), own, atol=1e-6)
+
+
+def test_overlap_is_the_idf_of_shared_tokens_and_another_word_for_it_is_an_error():
+    strings = ["cat mat", "cat sat", "cat mat sat", "dog"]
+    products = Micro(band="1:9").vectors(texts(strings), Room(Memory())).products(np.arange(4), np.arange(4))
+    backend = tokenizers.load().backend
+    rows = [set(backend.encode(text, add_special_tokens=False).ids) for text in strings]
+    idf = {token: log(1 + 4 / sum(token in row for row in rows)) for token in set.union(*rows)}
+    assert np.allclose(products, [[sum(idf[token] for token in left & right) for right in rows] for left in rows], atol=1e-6)
+    with pytest.raises(RecipeError, match="the similarity is 'jaccard'; write overlap"):
+        Micro(similarity="jaccard")
 
 
 def test_a_row_without_mid_band_tokens_is_a_zero_row():
@@ -147,7 +160,7 @@ def test_a_row_without_mid_band_tokens_is_a_zero_row():
 
 def test_an_empty_band_says_what_there_is_and_what_to_do():
     with pytest.raises(InputError, match=r"band '10:500' is empty.*2 responses.*the most frequent one 1\..*auto"):
-        Micro().types(texts(["a b", "b"]), Room(Memory()))
+        Micro(band="10:500").types(texts(["a b", "b"]), Room(Memory()))
 
 
 @pytest.mark.parametrize("band", ["", "10", "10-500", "500:10", "0:5", "-1:5", "a:b", "1:2:3", ":", 10, None])

@@ -146,7 +146,13 @@ def test_the_manifest_has_the_keys_that_are_promised(written, source):
     assert (pool["source"], pool["rows"], pool["fingerprint"]) == (str(source), 400, Pool.read(source).fingerprint)
     assert pool["usable"] + sum(pool["dropped"].values()) == 400
     assert manifest["features"]["micro/response"]["tokenizer_revision"]
-    assert set(manifest["seconds"]) == {"read", "hygiene", "features", "selection", "total"}
+    assert set(manifest["seconds"]) == {"read", "hygiene", "features", "selection", "verdict", "total"}
+    assert manifest["nested"] is False  # lengths are held, so the first rows are no smaller selection
+    assert manifest["lengths"]["picks"] == pytest.approx(manifest["lengths"]["pool"], rel=0.05)
+    (judged,) = manifest["diversity"]
+    assert (judged["layer"], judged["side"]) == ("micro", "response")
+    assert judged["beside_random"] == judged["beside_same_lengths"] == "diverse"
+    assert selection.diversity == manifest["diversity"]
     assert manifest["peak_memory_bytes"] > 10_000_000
     assert {"python", "diversity-selector", "numpy"} <= manifest["versions"].keys()
 

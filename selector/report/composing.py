@@ -8,7 +8,8 @@ from typing import Any
 
 from selector.report.page import page
 
-SECTIONS = ("answer", "atlas", "tags", "tokens", "redundancy", "comparison", "written", "provenance", "method")  # a file each
+# a file each
+SECTIONS = ("own_verdict", "answer", "atlas", "tags", "tokens", "redundancy", "comparison", "written", "provenance", "method")
 
 
 def compose(found: Mapping[str, Any]) -> str:
