@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from selector import forecasts, hygiene
+from selector import forecasts, hygiene, tokenizers
 from selector import parts as naming
 from selector.assembly import SIDES
 from selector.cache import NoCache
@@ -22,6 +20,7 @@ from selector.forecasts import Cost, Machine, Shape
 from selector.hygiene import Hygiene
 from selector.objectives.dpp import Dpp
 from selector.objectives.facility_location import FacilityLocation
+from selector.plan_stages import NotKept, OnlyKept, Stage, lengths, sample, verdict
 from selector.pool import Pool
 from selector.recipe import Recipe
 
@@ -31,16 +30,6 @@ ENOUGH = 1.5  # seconds that a sample must take to be believed
 LARGEST = 16_384  # rows of a sample
 PROGRAM = 500 << 20  # bytes of Python and the packages, with nothing read
 WRITTEN = 50e6  # bytes a second that end up on disk, compressed and hashed
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One line of a plan; None is not known."""
-
-    name: str
-    seconds: float | None
-    bytes: float | None
-    because: str
 
 
 @dataclass(frozen=True)
@@ -63,26 +52,6 @@ class Plan:
     def unknown(self) -> list[str]:
         """Stages of which not everything is known."""
         return [one.name for one in self.stages if one.seconds is None or one.bytes is None]
-
-
-class _NotKept(Exception):
-    """A feature that the store does not hold yet."""
-
-
-@dataclass(frozen=True)
-class _OnlyKept:
-    """The store, where nothing is made."""
-
-    store: Any
-
-    def arrays(self, kind: str, key: Mapping[str, Any], make: Callable[[], dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-        def refuse() -> dict[str, NDArray[Any]]:
-            raise _NotKept
-
-        return dict(self.store.arrays(kind, key, refuse))
-
-    def journal(self, kind: str, key: Mapping[str, Any]) -> None:
-        raise _NotKept
 
 
 def plan(recipe: Recipe, pool: Pool, read: float, room: Room, memory: int) -> Plan:
@@ -117,13 +86,17 @@ def plan(recipe: Recipe, pool: Pool, read: float, room: Room, memory: int) -> Pl
         own = not isinstance(part.objective, Objective)
         by = f"{'its own loop' if own else recipe.select.optimizer}, {picks:,} picks"
         if shape is None or cost is None:
-            stages.append(Stage(f"select: {part.name}", None, None, f"{by}: nobody has said what it costs"))
+            stages.append(Stage(f"select: {part.name}", None, None, f"{by}: no cost model"))
             continue
         kept = min(room.memory, _held(part.objective, shape, cost))
         stages.append(Stage(f"select: {part.name}", machine.seconds(cost), kept, by))
         if not own:
             seconds = machine.seconds(forecasts.certificate(part.objective, shape, recipe.select.optimizer))
             stages.append(Stage("  certificate", seconds, 0.0, "and a random reference"))
+    if recipe.select.lengths == "pool" or recipe.select.verdict:
+        stages.append(lengths(recipe, named, usable, quiet_room))
+    if recipe.select.verdict:
+        stages += [verdict(shape, picks, machine) for need in shapes if (shape := shapes[need]) is not None]
     share = picks / max(1, len(usable))
     stages.append(Stage("write", 0.3 + share * pool.table.nbytes / WRITTEN, share * pool.table.nbytes, f"{picks:,} rows"))
     made = Plan(tuple(stages), memory, machine)
@@ -157,7 +130,7 @@ def _check(made: Plan) -> None:
 def _cleaned(rules: Hygiene, pool: Pool, room: Room) -> tuple[Pool, Stage]:
     """The usable rows, where finding them is cheap, or all rows."""
     easy = not rules.dedup.startswith("near") and all(limit is None for side in SIDES for limit in rules.token_limits(side))
-    some = pool if easy else pool.take(_sample(len(pool), LARGEST // 4))
+    some = pool if easy else pool.take(sample(len(pool), LARGEST // 4))
     began = time.perf_counter()
     stays, _ = hygiene.clean(some.texts("instruction"), some.texts("response"), rules, room if easy else replace(room, store=NoCache()))
     took = time.perf_counter() - began
@@ -178,9 +151,7 @@ def _meant(recipe: Recipe, pool: Pool, room: Room, machine: Machine) -> Stage:
 def _picks(recipe: Recipe, pool: Pool, room: Room) -> int:
     if recipe.select.token_budget is None:
         return min(recipe.select.budget or 0, len(pool))
-    some = pool.take(_sample(len(pool), 512))
-    from selector import tokenizers
-
+    some = pool.take(sample(len(pool), 512))
     sampled = replace(room, store=NoCache())
     each = sum(float(tokenizers.tokens(some.texts(side), recipe.tokenizer, sampled).lengths.mean()) for side in SIDES)
     return min(int(recipe.select.token_budget / max(1.0, each)), len(pool), recipe.select.budget or len(pool))
@@ -196,8 +167,8 @@ def _features(
     of, sides = of or naming.layer(recipe, name), SIDES if side == "both" else (side,)
     began = time.perf_counter()
     try:
-        found = [_view(of, view, pool, one, replace(room, store=_OnlyKept(room.store))) for one in sides]
-    except _NotKept:
+        found = [_view(of, view, pool, one, replace(room, store=OnlyKept(room.store))) for one in sides]
+    except NotKept:
         pass
     else:
         shape = _joined([_shape(one, len(pool), one.size) for one in found])
@@ -223,7 +194,7 @@ def _timed(of: Layer, view: str, pool: Pool, side: str, room: Room) -> tuple[flo
     seconds, rows, made = list[float](), list[int](), None
     count = min(256, len(pool))
     while True:
-        some = pool.take(_sample(len(pool), count))
+        some = pool.take(sample(len(pool), count))
         began = time.perf_counter()
         try:
             made = _view(of, view, some, side, room)
@@ -277,8 +248,3 @@ def _held(objective: Objective | Procedure, shape: Shape, cost: Cost) -> float:
     """What the selection holds beside the features: kept similarities of dense facility location, a few in a hundred of all pairs."""
     held = 0.01 * 8.0 * shape.rows * shape.rows if isinstance(objective, FacilityLocation) and not shape.sparse else 64.0 * shape.rows
     return held + cost.bytes
-
-
-def _sample(rows: int, count: int) -> NDArray[np.int64]:
-    """Rows spread evenly over the pool, since files are often sorted by source."""
-    return np.unique(np.linspace(0, rows - 1, min(rows, count)).astype(np.int64))

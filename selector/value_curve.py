@@ -12,13 +12,17 @@ import pyarrow as pa
 
 from selector import assembly, engine, preparing, running
 from selector import parts as naming
+from selector.assembly import Assembly
 from selector.core import Gains, Objective, Problem, Room, Rows
+from selector.length_strata import hold
 from selector.limits import Count
+from selector.objectives.mixture import Mixture
 from selector.pool import Pool
 from selector.recipe import Recipe
 
 POINTS = 60  # sizes told
 AT_RANDOM = 8  # sizes at which a random set is valued
+TRIED = (0.25, 0.5, 2.0)  # of the budget, where each takes a selection of its own
 MARKS = (0.5, 0.8, 0.9, 0.95, 0.99)  # of the value at the budget
 
 
@@ -29,18 +33,17 @@ def value_curve(recipe: Recipe, told: Mapping[str, Any], picks: pa.Table, pool: 
     which the best of all rows left came next, g being its gain (Minoux 1978). Instead of figures a sentence, where sizes between say
     nothing: procedures have no value, and under quotas, prices and mixtures a smaller budget would have picked other rows.
     """
-    if not told["nested"] and told.get("lengths", {}).get("held"):
-        return (
-            "Lengths are held to the pool's, so a smaller budget would have shared itself out otherwise and picked other rows: there is no "
-            "curve of budgets. A selection with --lengths free has one."
-        )
-    if not told["nested"]:
+    by_runs = bool(told.get("lengths", {}).get("held")) and not recipe.select.quota and recipe.select.token_budget is None
+    if not told["nested"] and not by_runs:
         return "The first rows of this selection are not what a smaller budget would have picked, so there is no curve of budgets."
     rows, rules = running.opened(recipe, pool, here, {})
     rows = preparing.clean(rows, rules, here, naming.meaning(recipe, here))
     rows, assembled = preparing.featured(rows, rules, recipe.select.budget, partial(assembly.assemble, recipe, room=here))
     problem, objective = assembled.problem, assembled.problem.objective
-    assert isinstance(objective, Objective), "procedures are not nested"
+    if not isinstance(objective, Objective) or isinstance(objective, Mixture):
+        return "This objective states no value that can be compared between budgets, so there is no curve of budgets."
+    if by_runs:
+        return _by_runs(recipe, told, assembled, objective, here)
     place = {row: number for number, row in enumerate(rows.usable.rows.tolist()) if row >= 0}
     chosen = np.array([place.get(row, -1) for row in picks.column("row").to_pylist()], np.int64)
     if (chosen < 0).any():
@@ -71,6 +74,34 @@ def value_curve(recipe: Recipe, told: Mapping[str, Any], picks: pa.Table, pool: 
         "random_values": by_chance,
         "upper_bound": told["objective"]["upper_bound"],
         "marks": [{"share": mark, "rows": _reached(values, len(chosen), mark)} for mark in MARKS] if at_budget > 0 else [],
+    }
+
+
+def _by_runs(recipe: Recipe, told: Mapping[str, Any], assembled: Assembly, objective: Objective, here: Room) -> dict[str, Any]:
+    """The curve where lengths are held: other budgets share themselves out otherwise, so a few are tried, each with its own proof."""
+    problem, budget = assembled.problem, int(told["selected"])
+    at = told["objective"]
+    nothing = objective.value(problem.ground, problem.kept)
+    found = {0: (nothing, nothing, nothing), budget: (at["value"], at["upper_bound"], at["random_value"])}
+    for number, share in enumerate(TRIED):
+        here.progress("other budgets", number, len(TRIED))
+        size = min(round(share * budget), len(problem.candidates))
+        if size < 1 or size in found:
+            continue
+        limit = hold(assembled.lengths, problem.candidates, size, [], None, None).limit
+        made = engine.select(replace(problem, limit=limit), assembled.optimizer, seed=recipe.seed)
+        found[size] = made.value, made.upper_bound, made.random_value
+    sizes = sorted(found)
+    values, bounds, random = (list(one) for one in zip(*(found[size] for size in sizes), strict=True))
+    return {
+        "budget": budget,
+        "sizes": sizes,
+        "values": values,
+        "bound": None if None in bounds else bounds,
+        "random_sizes": sizes[1:] if None not in random else [],
+        "random_values": random[1:] if None not in random else [],
+        "upper_bound": at["upper_bound"],
+        "marks": [],
     }
 
 

@@ -222,18 +222,35 @@ def test_reports_on_folders(folders, options, monkeypatch):
     assert "effect" in ladder["answer"]["next"]["command"]
 
 
-def test_the_curve_is_what_other_budgets_give(folders, options):
-    """Values at sizes between and beyond are those of runs with these budgets; no set is worth more than the bound."""
+def test_the_curve_of_held_lengths_is_made_of_selections_of_other_budgets(folders, options):
     place, read, layers = folders
+    found = reporting.report(place / "selection", options=options, diagnosis={"references": 3}).found
+    curve = found["written"]["curve"]
+    assert curve["sizes"] == [0, 15, 30, 60, 120]
+    for number, size in enumerate(curve["sizes"][1:], start=1):
+        other = selector.select(read, budget=size, options=options, layers=layers)
+        assert curve["values"][number] == pytest.approx(other.value, rel=1e-9)
+        assert curve["bound"][number] == pytest.approx(other.upper_bound, rel=1e-9)
+        assert curve["random_values"][number - 1] == pytest.approx(other.manifest["objective"]["random_value"], rel=1e-9)
+    assert found["own_verdict"]["diversity"] == list(selector.select(read, budget=60, options=options, layers=layers).diversity)
+
+
+def test_the_curve_is_what_other_budgets_give(folders, options, tmp_path):
+    """Values at sizes between and beyond are those of runs with these budgets; no set is worth more than the bound."""
+    _, read, layers = folders
+    layers = {**layers, "micro": {**layers["micro"], "similarity": "cosine"}}
+    words = {"options": options, "layers": layers, "lengths": "free"}
+    selector.select(read, budget=60, **words).save(tmp_path / "selection")
+    place = tmp_path
     curve = reporting.report(place / "selection", options=options, diagnosis={"references": 3}).found["written"]["curve"]
     assert curve["sizes"][-1] == 120
     for number in (10, 25, len(curve["sizes"]) - 1):
-        other = selector.select(read, budget=curve["sizes"][number], options=options, layers=layers)
+        other = selector.select(read, budget=curve["sizes"][number], **words)
         assert curve["values"][number] == pytest.approx(other.value, rel=1e-9)
         assert curve["bound"][number] >= other.value
         assert curve["bound"][number] <= other.upper_bound * 1.2
     mark = next(one for one in curve["marks"] if one["share"] == 0.9)
-    worth = [selector.select(read, budget=rows, options=options, layers=layers).value for rows in (mark["rows"] - 1, mark["rows"], 60)]
+    worth = [selector.select(read, budget=rows, **words).value for rows in (mark["rows"] - 1, mark["rows"], 60)]
     assert worth[0] < 0.9 * worth[2] <= worth[1]
     assert all(
         chance < value
