@@ -95,11 +95,13 @@ class Seen:
         return float(-(shares * np.log2(shares)).sum())
 
     def alike(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Random rows of the same lengths: for each pick one of the 50 rows whose lengths are nearest."""
-        order = rng.permutation(len(self.lengths))
-        order = order[np.argsort(self.lengths[order], kind="stable")]
-        places = np.searchsorted(self.lengths[order], self.lengths[rows]) + rng.integers(-25, 25, len(rows))
-        return np.unique(order[np.clip(places, 0, len(order) - 1)])
+        """As many distinct random rows with the picks' lengths: within each of 50 ranges of lengths as many as the picks have there."""
+        edges = np.unique(np.quantile(self.lengths[rows], np.linspace(0, 1, 51)[1:-1], method="lower"))
+        wanted, bins = (
+            np.bincount(np.searchsorted(edges, self.lengths[rows]), minlength=len(edges) + 1),
+            np.searchsorted(edges, self.lengths),
+        )
+        return np.concatenate([rng.permutation(np.flatnonzero(bins == one))[:count] for one, count in enumerate(wanted)])
 
 
 def line(file: Path, folder: str, seen: Seen, objective: str, layer: str, side: str, given: argparse.Namespace, old: bool) -> None:
