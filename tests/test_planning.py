@@ -46,7 +46,7 @@ def made(tmp_path: Path, memory: int = 4 << 30, **words: Any) -> planning.Plan:
 def test_every_stage_is_there_and_nothing_is_made(tmp_path: Path) -> None:
     found = made(tmp_path)
     assert [one.name.strip() for one in found.stages] == [
-        "read", "hygiene", "micro/response", "select: facility-location", "certificate", "write",
+        "read", "hygiene", "micro/response", "select: facility-location", "certificate", "lengths", "verdict", "write",
     ]  # fmt: skip
     assert not found.unknown
     assert 0 < found.seconds < 60
@@ -141,8 +141,11 @@ def test_baselines_grow_with_rows_and_picks(objective: Any) -> None:
 def test_a_baseline_has_a_plan_without_a_certificate(tmp_path: Path) -> None:
     found = made(tmp_path, objective="cluster-balanced", layer="meso")
     assert not found.unknown
-    assert [one.name.strip() for one in found.stages][-2:] == ["select: cluster-balanced", "write"]
-    assert found.stages[-2].because == "its own loop, 100 picks"
+    assert [one.name.strip() for one in found.stages][-4:] == ["select: cluster-balanced", "lengths", "verdict", "write"]
+    assert found.stages[-4].because == "its own loop, 100 picks"
+    assert "sampled rows" in found.stages[-3].because
+    free = made(tmp_path, lengths="free", verdict=False)
+    assert not {"lengths", "verdict"} & {one.name for one in free.stages}
 
 
 def test_an_objective_may_say_its_own_cost() -> None:
