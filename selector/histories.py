@@ -52,6 +52,9 @@ class Batch(Strict):
         return [one for one in self.watched if one.word in OUTSIDE]
 
 
+BAND_OF_0_1 = "10:500"
+
+
 class History(Strict):
     """All batches, oldest first, and the words that they share."""
 
@@ -203,9 +206,17 @@ def read(path: Path) -> tuple[History | None, bytes | None]:
     if not isinstance(told, dict) or "selector_history" not in told:
         raise InputError(f"{path} is no history that selector wrote: it has no key 'selector_history'; name another file.")
     try:
-        return recipes.checked(History, told, source=str(path)), content
+        return recipes.checked(History, _as_begun(told), source=str(path)), content
     except RecipeError as error:
         raise InputError(f"{error} The history was changed by hand, or by a newer version; mend it, or begin a new one.") from None
+
+
+def _as_begun(told: dict[str, Any]) -> dict[str, Any]:
+    """A history of version 0.1 that names no band goes on with the one that was the default then: all its batches are measured alike."""
+    match told:
+        case {"batches": [{"versions": {"diversity-selector": str(begun)}}, *_], "recipe": {}} if begun.startswith("0.1."):
+            return recipes.merged({"recipe": {"layers": {"micro": {"band": BAND_OF_0_1}}}}, told)
+    return told
 
 
 def agreed(before: History | None, told: Mapping[str, Any], path: Path) -> MonitorRecipe:

@@ -92,6 +92,15 @@ def test_flagged_batches_are_no_base(place, monkeypatch):
     assert add(3).batches[2].base == ["week-1"]
 
 
+def test_a_history_of_version_0_1_goes_on_with_its_band(tmp_path):
+    told = {"selector_history": 1, "recipe": {}, "pool_fingerprint": None, "batches": [{"versions": {"diversity-selector": "0.1.0"}}]}
+    assert histories._as_begun(told)["recipe"]["layers"] == {"micro": {"band": "10:500"}}
+    named = {**told, "recipe": {"layers": {"micro": {"band": "5:50"}}}}
+    assert histories._as_begun(named)["recipe"]["layers"] == {"micro": {"band": "5:50"}}
+    newer = {**told, "batches": [{"versions": {"diversity-selector": "0.2.0"}}]}
+    assert histories._as_begun(newer) == newer
+
+
 def test_a_history_may_stand_elsewhere_and_move_with_its_batches(place):
     (place / "kept").mkdir()
     add(1, "kept/h.json")
