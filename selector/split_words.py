@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selector.balance import BALANCED
-from selector.words import chosen_by, number, reasons
+from selector.words import chosen_by, diverse, number, reasons
 
 NARROW, POOL, DIVERSE = "narrow", "pool", "diverse"
 LONGEST = 30  # characters of a name in a table
@@ -99,6 +99,7 @@ def facts(manifest: Mapping[str, Any], balance: Mapping[str, Any]) -> dict[str, 
         "pool": f"{pool['source']}: {pool['rows']:,} rows, {pool['usable']:,} usable",
         "dropped": reasons(pool["dropped"]),
         "diverse": f"{chosen_by(manifest['objective'])} ({manifest['stopped']})",
+        **diverse(manifest),
         "random": "drawn at random"
         + (
             f" in {split['strata']:,} {'stratum' if split['strata'] == 1 else 'strata'} of {', '.join(split['match'])}"

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from selector.core import Progress, quiet
 from selector.errors import plural, size
-from selector.words import chosen_by, lengths, number, proof, reasons, verdict
+from selector.words import chosen_by, diverse, number, proof, reasons
 
 if TYPE_CHECKING:  # a table needs none of the compiled loops behind it
     from selector.laddering import Rungs
@@ -82,7 +82,7 @@ def summary(manifest: Mapping[str, Any], folder: str) -> dict[str, str]:
         "dropped": reasons(pool["dropped"]),
         "objective": chosen_by(objective),
         "selected": f"{plural(selected, 'distinct row')}{short} ({manifest['stopped']})",
-        **_diverse(manifest),
+        **diverse(manifest),
         "value": number(objective["value"]),
     }
     if pool["skipped_lines"]:
@@ -101,14 +101,6 @@ def summary(manifest: Mapping[str, Any], folder: str) -> dict[str, str]:
     rows["took"] = f"{manifest['seconds']['total']:.1f} s, {manifest['peak_memory_bytes'] / 2**30:.2f} GiB at most"
     rows["written"] = folder
     return rows
-
-
-def _diverse(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """The selection's own verdict, a line for each layer and side, and the lengths of its rows."""
-    entries = manifest["diversity"]
-    places = [f"{one['layer']}/{one['side']} " if len(entries) > 1 else "" for one in entries]
-    rows = {"diversity": "\n".join(place + verdict(one) for place, one in zip(places, entries, strict=True))} if entries else {}
-    return {**rows, "lengths": lengths(manifest["lengths"])} if manifest["selected"] else rows
 
 
 def planned(plan: Plan, step: str = "") -> None:

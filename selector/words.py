@@ -65,6 +65,14 @@ def lengths(told: Mapping[str, Any]) -> str:
     return said
 
 
+def diverse(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The selection's own verdict for each layer and side, and the lengths of its rows, by name."""
+    entries = manifest["diversity"]
+    names = [f"diversity {one['layer']}/{one['side']}" if len(entries) > 1 else "diversity" for one in entries]
+    rows = {name: verdict(one) for name, one in zip(names, entries, strict=True)}
+    return {**rows, "lengths": lengths(manifest["lengths"])} if manifest["selected"] else rows
+
+
 def _short(value: float | None) -> str:
     if value is None:
         return "not known"
