@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from selector.core import NO_ROWS, Gains, LimitState, Rows
 from selector.errors import BudgetError
 from selector.limits import Quota
+
+MOST_CELLS = 100_000  # groups x strata that are followed; beyond, quotas have few rows a group and hardly ever end in a corner
 
 
 @dataclass(frozen=True)
@@ -50,111 +53,102 @@ class BothQuotas:
 
 
 class _Filling:
-    """A full set's cells, changed along cycles of the residual graph whenever a row of another cell is taken.
+    """A full set's rows by cell, changed along cycles of the residual graph whenever a row of an empty cell is taken.
 
-    Nodes are the groups of both quotas and one more, over which groups of the left quota exchange rows. A cell without a row of the full
-    set can get one where its two groups lie on a cycle, that is in one strongly connected component (Ahuja, Magnanti & Orlin 1993,
-    section 3.4). O(cells) whenever the graph changes.
+    Nodes are the groups of the right quota (strata) and an exchange, over which groups of the left quota trade rows; a step from stratum
+    s to t says that some left group can give up a row in s for one in t. An empty cell (g, s) can be filled where a path leads from s
+    back to g (Ahuja, Magnanti & Orlin 1993, section 3.4). O(groups strata^2) whenever a cell becomes empty or is filled.
     """
 
     def __init__(self, limit: BothQuotas) -> None:
-        self.limit, self.width = limit, len(limit.right.names)
-        flow = limit.flow
-        self.cells, self.there, self.rows = flow.cells, flow.there.copy(), flow.rows.copy()
-        self.number = np.full(len(limit.left.names) * self.width, -1, np.int64)  # cell of each pair of groups
-        self.number[flow.cells[:, 0] * self.width + flow.cells[:, 1]] = np.arange(len(flow.cells))
-        taken = np.bincount(flow.cells[:, 0], flow.rows, len(limit.left.names)).astype(np.int64)
-        self.spare, self.need = (
-            limit.left.greatest - taken,
-            taken - limit.left.least,
-        )  # (groups,) of the left quota: more, fewer it may give
-        self.full_set = int(flow.rows.sum())
-        self.open = self._may_be_taken()
+        self.limit, shape = limit, (len(limit.left.names), len(limit.right.names))
+        self.rows, self.there = np.zeros(shape, np.int64), np.zeros(shape, np.int64)  # (groups, strata) of a full set, candidates left
+        at = limit.flow.cells[:, 0], limit.flow.cells[:, 1]
+        self.rows[at], self.there[at] = limit.flow.rows, limit.flow.there
+        taken = self.rows.sum(axis=1)
+        self.spare, self.need = limit.left.greatest - taken, taken - limit.left.least  # (groups,) rows more, fewer that a full set may have
+        self.full_set = int(taken.sum())
+        self.open = self._may_be_taken()  # (groups, strata)
 
     def allows(self, rows: Rows) -> NDArray[np.bool_]:
-        cells = self._cell(rows)
-        return (cells >= 0) & self.open[cells]
+        return self.open[self.limit.left.groups[rows], self.limit.right.groups[rows]]
 
     def add(self, row: int) -> Rows:
-        cell, before = int(self._cell(np.array([row]))[0]), self.open
-        changed = False
-        if self.rows[cell] == 0:
-            self._shift(cell)
-            changed = True
-        self.rows[cell] -= 1
-        self.there[cell] -= 1
+        group, stratum = int(self.limit.left.groups[row]), int(self.limit.right.groups[row])
+        empty = self.rows[group, stratum] == 0
+        if empty:
+            self._shift(group, stratum)
+        self.rows[group, stratum] -= 1
+        self.there[group, stratum] -= 1
         self.full_set -= 1
-        changed |= self.rows[cell] == 0
-        if not changed:
+        if not empty and self.rows[group, stratum] > 0:
+            return NO_ROWS  # what can be exchanged is as before
+        before, self.open = self.open, self._may_be_taken()
+        closed = before & ~self.open
+        if not closed.any():
             return NO_ROWS
-        self.open = self._may_be_taken()
-        closed = np.flatnonzero(before & ~self.open)
-        if not len(closed):
-            return NO_ROWS
-        shut = np.zeros(len(before), bool)
-        shut[closed] = True
-        members = np.concatenate([self.limit.right.members[group] for group in np.unique(self.cells[closed, 1])])
-        of = self._cell(members)
-        return members[(of >= 0) & shut[of]]
+        members = np.concatenate([self.limit.right.members[one] for one in np.flatnonzero(closed.any(axis=0))])
+        return members[closed[self.limit.left.groups[members], self.limit.right.groups[members]]]
 
     @property
     def full(self) -> str | None:
         return None if self.full_set > 0 and self.open.any() else f"quotas of {self.limit.left.column} and {self.limit.right.column} filled"
 
-    def _cell(self, rows: Rows) -> NDArray[np.int64]:
-        return self.number[self.limit.left.groups[rows] * self.width + self.limit.right.groups[rows]]
-
-    def _edges(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """From and to: a cell may give one more row or one fewer, a group of the left quota may have one more or one fewer in all."""
-        groups, exchange = len(self.limit.left.names), len(self.limit.left.names) + self.width
-        left, right = self.cells[:, 0], groups + self.cells[:, 1]
-        more, fewer = self.rows < self.there, self.rows > 0
-        gets, gives = np.flatnonzero(self.spare > 0), np.flatnonzero(self.need > 0)
-        start = np.concatenate([left[more], right[fewer], np.full(len(gets), exchange), gives])
-        end = np.concatenate([right[more], left[fewer], gets, np.full(len(gives), exchange)])
-        return start, end
-
-    def _graph(self) -> object:
-        from scipy.sparse import csr_array
-
-        start, end = self._edges()
-        nodes = len(self.limit.left.names) + self.width + 1
-        return csr_array((np.ones(len(start), np.int8), (start, end)), shape=(nodes, nodes))
+    def _steps(self) -> NDArray[np.bool_]:
+        """(strata + 1, strata + 1) from where to where a row can be moved; the exchange is last."""
+        gives, takes = self.rows > 0, self.rows < self.there
+        strata = self.rows.shape[1]
+        steps = np.zeros((strata + 1, strata + 1), bool)
+        steps[:strata, :strata] = gives.T.astype(np.float32) @ takes.astype(np.float32) > 0
+        steps[:strata, strata] = gives[self.need > 0].any(axis=0)
+        steps[strata, :strata] = takes[self.spare > 0].any(axis=0)
+        return steps
 
     def _may_be_taken(self) -> NDArray[np.bool_]:
-        """(cells,) which of them can have a row of a full set."""
-        from scipy.sparse.csgraph import connected_components
+        reach = self._steps() | np.eye(self.rows.shape[1] + 1, dtype=bool)
+        while True:
+            further = reach.astype(np.float32) @ reach.astype(np.float32) > 0
+            if (further == reach).all():
+                break
+            reach = further
+        gives = (self.rows > 0).astype(np.float32)
+        back = (gives @ reach[:-1, :-1].T.astype(np.float32) > 0) | ((self.spare > 0)[:, None] & reach[:-1, -1])  # from stratum to group
+        return (self.there > 0) & ((self.rows > 0) | ((self.rows < self.there) & back))
 
-        component = connected_components(self._graph(), directed=True, connection="strong")[1]
-        same = component[self.cells[:, 0]] == component[len(self.limit.left.names) + self.cells[:, 1]]
-        return (self.there > 0) & ((self.rows > 0) | (same & (self.rows < self.there)))
+    def _shift(self, group: int, stratum: int) -> None:
+        """One row of the full set into this cell, and others along the shortest cycle, so that no group has more or fewer than it may."""
+        steps, exchange = self._steps(), self.rows.shape[1]
+        goals = np.append(self.rows[group] > 0, self.spare[group] > 0)
+        came, reached = {stratum: -1}, [stratum]
+        end = next(one for one in _outward(steps, came, reached) if goals[one])
+        path = [end]
+        while came[path[-1]] >= 0:
+            path.append(came[path[-1]])
+        for start, then in pairwise(path[::-1]):
+            able = (self.rows[:, start] > 0 if start < exchange else self.spare > 0) & (
+                self.rows[:, then] < self.there[:, then] if then < exchange else self.need > 0
+            )
+            self._move(int(np.argmax(able)), start, then)
+        self._move(group, end, stratum)
 
-    def _shift(self, cell: int) -> None:
-        """One row of the full set into this cell, and others along the cycle, so that no group has more or fewer than it may."""
-        from scipy.sparse.csgraph import breadth_first_order
+    def _move(self, group: int, start: int, end: int) -> None:
+        """This left group gives up a row in stratum `start` for one in `end`; at the exchange it has one row more or fewer in all."""
+        for node, change in ((start, -1), (end, 1)):
+            if node < self.rows.shape[1]:
+                self.rows[group, node] += change
+            else:
+                self.spare[group] += change
+                self.need[group] -= change
 
-        groups = len(self.limit.left.names)
-        start, goal = groups + int(self.cells[cell, 1]), int(self.cells[cell, 0])
-        before = breadth_first_order(self._graph(), start, directed=True)[1]
-        self.rows[cell] += 1
-        node = goal
-        while node != start:
-            came = int(before[node])
-            self._move(came, node)
-            node = came
 
-    def _move(self, start: int, end: int) -> None:
-        groups, exchange = len(self.limit.left.names), len(self.limit.left.names) + self.width
-        if start == exchange:
-            self.spare[end] -= 1
-            self.need[end] += 1
-        elif end == exchange:
-            self.spare[start] += 1
-            self.need[start] -= 1
-        elif start < groups:
-            self.rows[self.number[start * self.width + end - groups]] += 1
-        else:
-            self.rows[self.number[end * self.width + start - groups]] -= 1
+def _outward(steps: NDArray[np.bool_], came: dict[int, int], reached: list[int]) -> Iterator[int]:
+    """Nodes by their distance from those `reached`; `came` says from which node each was."""
+    for node in reached:  # grows on the way
+        yield node
+        for one in np.flatnonzero(steps[node]).tolist():
+            if one not in came:
+                came[one] = node
+                reached.append(one)
 
 
 def nearest_shares(
@@ -164,8 +158,8 @@ def nearest_shares(
 
     Nearest: the fewest tokens are moved, a row that goes to the next stratum moving the difference of their `means`. A linear programme
     over the cells that have candidates (HiGHS); with one quota it is a flow, so that its corners are whole numbers. With several
-    quotas a corner may lie between whole numbers, and shares are rounded; there may then be no full set. Raises BudgetError where no
-    set of so many rows keeps the quotas.
+    quotas a corner may lie between whole numbers, and shares are rounded; there may then be no full set. Then, and for one quota of very
+    many groups, no flow is given. Raises BudgetError where no set of so many rows keeps the quotas.
     """
     from scipy.optimize import linprog
     from scipy.sparse import coo_array, hstack, vstack
@@ -197,7 +191,7 @@ def nearest_shares(
         names = " and ".join(quota.column for quota in quotas)
         raise BudgetError(f"no {int(wanted.sum()):,} rows meet the quotas of {names} together; raise a quota or lower the budget.")
     rows = found.x[:count]
-    if len(quotas) == 1:
+    if len(quotas) == 1 and len(quotas[0].names) * strata <= MOST_CELLS:
         whole = np.rint(rows).astype(np.int64)
         return np.bincount(cells[:, -1], whole, strata).astype(np.int64), Flow(cells, there.astype(np.int64), whole)
     ends = np.cumsum(np.bincount(cells[:, -1], rows, strata))
