@@ -105,7 +105,7 @@ def _tokens(name: str, lengths: Mapping[str, NDArray[np.int64]]) -> Covariate:
 
 def _numbers(pool: Pool, values: pa.ChunkedArray, name: str, shown: str) -> Covariate:
     try:
-        numbers = np.array(pc.cast(values, pa.float64()).to_numpy(), np.float64)
+        numbers = np.array(pc.cast(values, pa.float64(), safe=False).to_numpy(), np.float64)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise InputError(f"the column '{name.removeprefix(QUALITY)}' holds {values.type}; {name} needs numbers.") from None
     bad = ~np.isfinite(numbers)

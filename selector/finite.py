@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from selector.errors import InputError, UnusableRows, plural
+from selector.errors import InputError, RecipeError, UnusableRows, plural
 
 REACH = 50  # the longest of rows taken as they are is 2^-50 to 2^50 long: then float32 holds their products, the steps and sums of these
 
@@ -50,3 +51,33 @@ def _power_of_ten(exponent: float) -> str:
     """10 ^ `exponent` in two digits, which need not be a float."""
     whole = int(np.floor(exponent))
     return f"{10 ** (exponent - whole):.1f}e{whole:+03d}"
+
+
+def between(numbers: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """(numbers - low) / (high - low); by halves where the difference is no float64, as that of 1e308 and -1e308."""
+    with np.errstate(over="ignore"):
+        if isfinite(high - low):
+            return (numbers - low) / (high - low)
+        return (numbers / 2 - low / 2) / (high / 2 - low / 2)
+
+
+def row_numbers(kept: Any, size: int) -> NDArray[np.int64]:
+    """The distinct rows in `kept`, ascending. Raises InputError where they are no whole numbers from 0 to `size` - 1."""
+    given = np.asarray(kept)
+    if not given.size:
+        return np.empty(0, np.int64)
+    whole = given.dtype.kind in "iu" or (given.dtype.kind == "f" and bool((given == np.rint(given)).all()))
+    if not whole or given.min() < 0 or given.max() >= size:
+        wrong = next(
+            (one for one in given.ravel().tolist() if not (type(one) in (int, float) and 0 <= one < size and one == int(one))), None
+        )
+        raise InputError(f"kept names the row {wrong!r} but the matrix has the rows 0 to {size - 1}; write row numbers of the matrix.")
+    return np.unique(given.astype(np.int64))
+
+
+def check_run(seed: Any, memory: Any) -> None:
+    """Raises RecipeError for a seed that is no whole number from 0 on, or a memory that is no number of bytes."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise RecipeError(f"the seed is {seed!r}; write a whole number, at least 0.")
+    if not isinstance(memory, (int, float, np.number)) or not 1 <= memory < np.inf:
+        raise RecipeError(f"memory is {memory!r}; write a number of bytes, at least 1.")

@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from selector import assembly, engine, planning, preparing, writing
 from selector import manifest as manifests
 from selector import parts as naming
@@ -18,6 +16,7 @@ from selector.cache import Cache, NoCache
 from selector.core import NO_ROWS, Outcome, Room
 from selector.errors import OutputError, RecipeError
 from selector.features import dense, sparse
+from selector.finite import check_run, row_numbers
 from selector.hygiene import Hygiene
 from selector.options import Options, room, threads
 from selector.pool import Pool
@@ -96,12 +95,14 @@ def select_rows(vectors: Any, *, budget: int, objective: str = "facility-locatio
 
     `parameters` belong to the objective, `optimizer_options` to the optimizer, as {'mode': 'exact'}. Row numbers count in the matrix. On
     the `device` 'cuda' facility location on dense vectors picks the same rows as on the cpu. Raises InputError for NaN or infinite
-    values, BudgetError for a budget that the rows cannot fill, UnknownName or RecipeError.
+    values, and with `unit` False for rows too long or short for float32 products, BudgetError for a budget that the rows cannot fill,
+    UnknownName or RecipeError.
     """
     from scipy.sparse import issparse
 
+    check_run(seed, memory)
     features = sparse(vectors, unit=unit) if issparse(vectors) else dense(vectors, unit=unit)
-    chosen = np.unique(np.asarray(kept, np.int64))
+    chosen = row_numbers(kept, features.size)
     return engine.select(assembly.rows_problem(features, budget, objective, parameters, chosen, memory, seed, device),
                          naming.optimizer(optimizer, optimizer_options or {}), seed=seed)  # fmt: skip
 
