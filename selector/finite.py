@@ -66,12 +66,11 @@ def row_numbers(kept: Any, size: int) -> NDArray[np.int64]:
     given = np.asarray(kept)
     if not given.size:
         return np.empty(0, np.int64)
-    whole = given.dtype.kind in "iu" or (given.dtype.kind == "f" and bool((given == np.rint(given)).all()))
-    if not whole or given.min() < 0 or given.max() >= size:
-        wrong = next(
-            (one for one in given.ravel().tolist() if not (type(one) in (int, float) and 0 <= one < size and one == int(one))), None
-        )
-        raise InputError(f"kept names the row {wrong!r} but the matrix has the rows 0 to {size - 1}; write row numbers of the matrix.")
+    if given.dtype.kind not in "iuf" or not bool((given == np.rint(given)).all()):
+        wrong = next((one for one in given.ravel().tolist() if type(one) is not float or not one.is_integer()), None)
+        raise InputError(f"kept names {wrong!r}, which is no row; write whole numbers from 0 to {size - 1}.")
+    if given.min() < 0 or given.max() >= size:
+        raise InputError(f"kept names the rows {given.min():.17g} to {given.max():.17g} but the matrix has the rows 0 to {size - 1}.")
     return np.unique(given.astype(np.int64))
 
 

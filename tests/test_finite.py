@@ -275,6 +275,9 @@ def test_commands_with_numbers_of_any_size(tmp_path: Path, monkeypatch: pytest.M
     select = ("select", source, "-o", tmp_path / "out", "--overwrite", *band)
     for name in COLUMNS:
         assert ends(*select, "--budget", 5, "--quality", f"q-{name}") is None
+    split = ("split", source, "-o", tmp_path / "sets", "--overwrite", "--budget", 5, *band)
+    assert "divide the column by 1e308" in (ends(*split, "--match", "quality:q-wide") or "")
+    assert ends(*split, "--match", "quality:q-uint64") is None
     for weight in ("1e-320", "1e308", "1e400", "inf", "nan"):
         part = f"macro/response:{weight}"
         assert "weight" in (ends(*select, "--budget", 5, "--encoder", "column:plain", "--mix", f"{part},micro/response:1") or "")
