@@ -33,6 +33,7 @@ from selector.core import (
 )
 from selector.errors import BudgetError, InputError, RecipeError, plural
 from selector.features import join_types, join_vectors
+from selector.finite import between
 from selector.length_strata import Held, hold
 from selector.limits import All, Cost, Count
 from selector.objectives import mixture
@@ -192,7 +193,7 @@ def _scores(pool: Pool, column: str, kept: Rows, only_added: bool) -> Gains:
     """
     values = pool.column(column)
     try:
-        numbers = np.array(pc.cast(values, pa.float64()).to_numpy(), np.float64)
+        numbers = np.array(pc.cast(values, pa.float64(), safe=False).to_numpy(), np.float64)  # 2^53 + 1 may round
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise InputError(f"the quality column '{column}' holds {values.type}; quality needs numbers.") from None
     bad = ~np.isfinite(numbers)
@@ -211,7 +212,13 @@ def _scores(pool: Pool, column: str, kept: Rows, only_added: bool) -> Gains:
     low, high = float(numbers[ours].min(initial=np.inf)), float(numbers[ours].max(initial=-np.inf))
     if not low < high:
         raise InputError(f"the quality column '{column}' has the same number, {low:g}, in every row, so it ranks none; leave quality out.")
-    return (np.where(bad, low, numbers) - low) / (high - low)
+    scores = between(np.where(bad, low, numbers), low, high)
+    if (out := ~np.isfinite(scores)).any():  # a kept row, since all others are from 0 to 1
+        raise InputError(
+            f"the quality column '{column}' goes from {low:g} to {high:g} among the rows to choose from, and a row to keep has "
+            f"{numbers[np.argmax(out)]:g}, which is no number in that unit; mend it, or leave quality out."
+        )
+    return scores
 
 
 def _token_costs(recipe: Recipe, pool: Pool, room: Room) -> Gains:

@@ -14,6 +14,7 @@ from selector.errors import InputError, RecipeError, plural
 from selector.matching import Covariate
 from selector.pool import Pool
 
+LARGEST = 1e140  # number of a column: sums of squares of many are float64
 MOST_LEVELS = 100
 FEW = 20  # different whole numbers that are levels; more are a number
 TOKENS = {"response-tokens": "response", "instruction-tokens": "instruction"}
@@ -105,7 +106,7 @@ def _tokens(name: str, lengths: Mapping[str, NDArray[np.int64]]) -> Covariate:
 
 def _numbers(pool: Pool, values: pa.ChunkedArray, name: str, shown: str) -> Covariate:
     try:
-        numbers = np.array(pc.cast(values, pa.float64()).to_numpy(), np.float64)
+        numbers = np.array(pc.cast(values, pa.float64(), safe=False).to_numpy(), np.float64)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise InputError(f"the column '{name.removeprefix(QUALITY)}' holds {values.type}; {name} needs numbers.") from None
     bad = ~np.isfinite(numbers)
@@ -113,6 +114,12 @@ def _numbers(pool: Pool, values: pa.ChunkedArray, name: str, shown: str) -> Cova
         raise InputError(
             f"the column '{name.removeprefix(QUALITY)}' has no finite number in {plural(int(bad.sum()), 'row')}, the first is row "
             f"{pool.rows[np.argmax(bad)]}; fill or drop those rows."
+        )
+    if (largest := np.abs(numbers).max(initial=0.0)) > LARGEST:
+        row = pool.rows[np.argmax(np.abs(numbers))]
+        raise InputError(
+            f"the column '{name.removeprefix(QUALITY)}' has {numbers[np.argmax(np.abs(numbers))]:g} in row {row}, and {name} is judged by "
+            f"squares of numbers, which are no float64 beyond {LARGEST:g}; divide the column by 1e{int(np.log10(largest))}."
         )
     return Covariate(shown, numbers)
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selector.core import Block, Rows, Similarity, Types
-from selector.errors import InputError, RecipeError, UnusableRows, plural
+from selector.errors import InputError, RecipeError
+from selector.finite import check_finite, check_reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,21 +120,31 @@ def dense(data: Any, *, source: str = "the vectors", unit: bool = True, facts: M
     The grid has 4,096 steps in the length of the longest row (rounded up to a power of two), and no row is left longer than that. So
     every product of two entries is a multiple of 2^-24 of the largest possible similarity, every partial sum of them is at most 2^24
     such units, and a float32 holds it exactly: similarities are the same bits for any tile, thread count, BLAS or GPU, and copies
-    tie exactly. The price is some 1e-4 in a cosine. A zero row stays zero: similarity 0 to everything. Raises UnusableRows, naming
-    the first bad row, for NaN or infinite values, and InputError for anything that is not two-dimensional numbers.
+    tie exactly. The price is some 1e-4 in a cosine. A zero row stays zero: similarity 0 to everything. Numbers that float32 cannot hold
+    are scaled before they become float32, so that any finite row has its direction. Raises UnusableRows, naming the first bad row, for
+    NaN or infinite values, and InputError for anything that is not two-dimensional numbers, or rows too long or short as they are.
     """
     array = np.asarray(data)
     if array.ndim != 2 or array.dtype.kind not in "fiub":
         raise InputError(f"{source} must be a two-dimensional array of numbers; got shape {array.shape} of {array.dtype}.")
-    out = np.empty(array.shape, np.float32)
+    wide = np.result_type(array.dtype, np.float32)  # what holds them all: int64 and float64 are scaled as float64
+    out, lengths, exponents = np.empty(array.shape, np.float32), np.zeros(len(array)), np.zeros(len(array), np.int64)
     for first in range(0, len(array), _AT_ONCE):
-        some = out[first : first + _AT_ONCE]
-        some[:] = array[first : first + _AT_ONCE]
-        _finite(some, np.arange(first, first + len(some)), source)
+        part = slice(first, first + _AT_ONCE)
+        some = array[part].astype(wide)
+        check_finite(some, np.arange(first, first + len(some)), source)
         if unit:
-            # Scaled by the largest entry first: the square of 1e30 is not a float32.
+            # Scaled by the largest entry first: the square of 1e30 is not a float32, nor that of 1e300 a float64.
             some /= _or_one(np.abs(some).max(axis=1, keepdims=True, initial=0.0))
+            some = some.astype(np.float64 if wide.itemsize > 4 else np.float32, copy=False)
             some /= _or_one(np.sqrt(_squares(some))[:, None])
+            out[part] = some
+        else:
+            exponents[part] = np.frexp(np.abs(some).max(axis=1, initial=0.0))[1]
+            lengths[part] = np.sqrt(_squares(np.ldexp(some, -exponents[part, None]).astype(np.float64)))
+    if not unit:
+        check_reach(lengths, exponents, source)
+        out[:] = array
     longest = 1.0 if unit else _longest(out)
     _to_grid(out, longest / GRID)
     return Vectors(out, dict(facts or {}), longest / GRID)
@@ -171,28 +182,26 @@ def sparse(data: Any, *, source: str = "the vectors", unit: bool = True, facts: 
     """SparseVectors from any scipy sparse (n, d) matrix or array; the same checks and scaling as `dense`."""
     from scipy.sparse import csr_array
 
-    matrix = csr_array(data, dtype=np.float32, copy=True)
+    if len(data.shape) != 2 or data.dtype.kind not in "fiub":
+        raise InputError(f"{source} must be a two-dimensional sparse array of numbers; got shape {data.shape} of {data.dtype}.")
+    matrix = csr_array(data, dtype=np.result_type(data.dtype, np.float32), copy=True)
     matrix.sum_duplicates()
-    owner = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    _finite(matrix.data[:, None], owner, source)
-    matrix.eliminate_zeros()
+    size = matrix.shape[0]
+    owner = np.repeat(np.arange(size), np.diff(matrix.indptr))
+    check_finite(matrix.data[:, None], owner, source)
+    exponents = np.full(size, np.iinfo(np.int64).min)
+    np.maximum.at(exponents, owner, np.where(matrix.data != 0, np.frexp(matrix.data)[1], np.iinfo(np.int64).min))
+    # By a power of two, so that scaling moves no bit: the square of 1e300 is not a float64.
+    scaled = np.ldexp(matrix.data, -exponents[owner]).astype(np.float64)
+    lengths = np.sqrt(np.bincount(owner, scaled**2, minlength=size))
     if unit:
-        owner = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-        norms = np.sqrt(np.bincount(owner, matrix.data.astype(np.float64) ** 2, minlength=matrix.shape[0]))
-        matrix.data = (matrix.data / norms[owner]).astype(np.float32)
+        matrix.data = scaled / _or_one(lengths)[owner]
+    else:
+        check_reach(lengths, exponents, source)
+    matrix = matrix.astype(np.float32)
+    matrix.eliminate_zeros()
     matrix.sort_indices()
     return SparseVectors(matrix, dict(facts or {}))
-
-
-def _finite(values: NDArray[np.float32], rows: NDArray[np.int64], source: str) -> None:
-    bad = ~np.isfinite(values).all(axis=1)
-    if bad.any():
-        where = np.unique(rows[bad])
-        raise UnusableRows(
-            f"{source}: {plural(len(where), 'row')} with NaN or infinite values, the first is row {where[0]}; drop or mend them.",
-            where.tolist(),
-            "non-finite-vector",
-        )
 
 
 SIMILARITIES = ("overlap", "cosine")  # of rows of types

@@ -29,11 +29,11 @@ class Options:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", self.device):
             raise RecipeError(f"the device is '{self.device}'; write cpu, cuda, cuda:N or mps.")
-        if self.threads < 0:
-            raise RecipeError(f"threads is {self.threads}; write how many to use, or 0 for all cores.")
+        if not 0 <= self.threads <= 4096:
+            raise RecipeError(f"threads is {self.threads}; write how many to use, at most 4,096, or 0 for all cores.")
         if self.jobs < 1:
             raise RecipeError(f"jobs is {self.jobs}; write how many runs to do at a time.")
-        if self.memory < 1:
+        if not 1 <= self.memory < float("inf"):
             raise RecipeError(f"memory is {self.memory}; write a number of bytes.")
 
 

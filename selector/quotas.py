@@ -16,6 +16,7 @@ from selector.limits import All, Quota, balanced, proportional
 from selector.pool import Pool
 
 NONE = "(none)"  # the group of rows whose value is null
+MOST = 10**12  # rows of a group: minimums of a million groups sum to an int64
 SHARES = {"proportional": proportional, "balanced": balanced}
 
 
@@ -28,6 +29,8 @@ def parse(written: str) -> tuple[str, list[tuple[str, int | None]]]:
         if rule.strip() in SHARES:
             found.append((rule.strip(), None))
         elif column and key and number.strip().isdecimal():
+            if len(number.strip()) > len(str(MOST)) or int(number) > MOST:
+                raise RecipeError(f"the quota '{written}' names {number.strip()} rows; write a number of rows, at most {MOST:,}.")
             found.append((key, int(number)))
         else:
             name = column or "COLUMN"

@@ -48,12 +48,21 @@ class MixRecipe(Strict):
     objective: str | None = None  # None: the objective of the selection
     options: dict[str, Any] = {}
 
+    @field_validator("weight")
+    @classmethod
+    def _weight(cls, value: float) -> float:
+        if not 1e-9 <= value <= 1e9:
+            raise ValueError(
+                f"the weight of a part of mix is {value:g}; it must be from 1e-9 to 1e9, or the smaller part counts for nothing"
+            )
+        return value
+
 
 class SelectRecipe(Strict):
     """Which rows: the objective, the limits and the optimizer."""
 
     budget: int | None = Field(default=None, ge=1)
-    token_budget: int | None = Field(default=None, ge=1)
+    token_budget: int | None = Field(default=None, ge=1, le=10**15)  # costs are summed as float64, exact to 2^53
     layer: str = "micro"  # with the response side: where the paper found the strongest effect
     side: Literal["instruction", "response", "both"] = "response"
     objective: str = "facility-location"

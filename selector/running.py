@@ -19,6 +19,7 @@ from selector.cache import Cache, NoCache
 from selector.core import NO_ROWS, Limit, Outcome, Problem, Room
 from selector.errors import OutputError, RecipeError, plural
 from selector.features import dense, sparse
+from selector.finite import check_run, row_numbers
 from selector.hygiene import Hygiene
 from selector.limits import After
 from selector.options import Options, room, threads
@@ -98,12 +99,14 @@ def select_rows(vectors: Any, *, budget: int, objective: str = "facility-locatio
 
     `parameters` belong to the objective, `optimizer_options` to the optimizer, as {'mode': 'exact'}. Row numbers count in the matrix. On
     the `device` 'cuda' facility location on dense vectors picks the same rows as on the cpu. Raises InputError for NaN or infinite
-    values, BudgetError for a budget that the rows cannot fill, UnknownName or RecipeError.
+    values, and with `unit` False for rows too long or short for float32 products, BudgetError for a budget that the rows cannot fill,
+    UnknownName or RecipeError.
     """
     from scipy.sparse import issparse
 
+    check_run(seed, memory)
     features = sparse(vectors, unit=unit) if issparse(vectors) else dense(vectors, unit=unit)
-    chosen = np.unique(np.asarray(kept, np.int64))
+    chosen = row_numbers(kept, features.size)
     return engine.select(assembly.rows_problem(features, budget, objective, parameters, chosen, memory, seed, device),
                          naming.optimizer(optimizer, optimizer_options or {}), seed=seed)  # fmt: skip
 

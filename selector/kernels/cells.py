@@ -69,7 +69,7 @@ def _distances(data: Any, labels: NDArray[np.int64], count: int) -> Gains:
     means = each @ data / np.maximum(1, np.diff(starts))[:, None]  # (count, d) float64
     means = means if isinstance(means, np.ndarray) else means.toarray()
     squares = np.einsum("kd,kd->k", means, means)
-    found = np.empty(len(labels))
+    found, longest = np.empty(len(labels)), 0.0
     for first in range(0, len(labels), AT_ONCE):
         part = slice(first, first + AT_ONCE)
         rows, theirs = data[part], means[labels[part]]
@@ -77,5 +77,8 @@ def _distances(data: Any, labels: NDArray[np.int64], count: int) -> Gains:
             own, along = np.einsum("nd,nd->n", rows, rows, dtype=np.float64), np.einsum("nd,nd->n", rows, theirs)
         else:
             own, along = (np.asarray(one.sum(axis=1)).ravel() for one in (rows.multiply(rows), rows.multiply(theirs)))
+        longest = max(longest, float(own.max(initial=0.0)))
         found[part] = (own + squares[labels[part]]) / 2 - along
-    return np.maximum(found, 0.0, out=found).round(9)
+    # In a unit near the largest |x|^2, 1 for unit rows, so that rows of any length are rounded alike.
+    unit = 2.0 ** round(float(np.log2(longest))) if longest > 0 else 1.0
+    return (np.maximum(found, 0.0, out=found) / unit).round(9) * unit

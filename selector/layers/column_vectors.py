@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from selector.core import Texts
 from selector.errors import InputError, UnusableRows, plural
+from selector.finite import narrow
 
 
 def read_vectors(texts: Texts, name: str) -> NDArray[np.float32]:
-    """(n, d) from the pool's column `name`, a list, large list or fixed-size list of any numbers.
+    """(n, d) from the pool's column `name`, a list, large list or fixed-size list of any numbers; directions are kept, not all lengths.
 
     Raises UnusableRows, naming the first, for rows without a vector or with an empty number in it; InputError for another type,
     vectors of different lengths, or of no length.
@@ -39,7 +40,7 @@ def read_vectors(texts: Texts, name: str) -> NDArray[np.float32]:
         if numbers.null_count:
             holes = row + np.flatnonzero(_numpy(numbers.is_null())) // vectors.shape[1]
             _refuse(name, "an empty number in the vector", "hole-in-vector", np.unique(holes))
-        vectors[row : row + len(chunk)] = _numpy(numbers).reshape(len(chunk), vectors.shape[1])
+        vectors[row : row + len(chunk)] = narrow(_numpy(numbers).reshape(len(chunk), vectors.shape[1]))
         row += len(chunk)
     return vectors
 

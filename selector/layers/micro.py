@@ -131,10 +131,10 @@ def _bounds(band: str, rows: int) -> tuple[int, int]:
     """The lowest and highest number of occurrences that this band means in a pool of so many rows."""
     if band == "auto":
         return max(2, round(10 * rows / _AUTO_ROWS)), max(10, round(500 * rows / _AUTO_ROWS))
-    written = re.fullmatch(r"\s*([0-9]+)\s*:\s*([0-9]+)\s*", band) if isinstance(band, str) else None
+    written = re.fullmatch(r"\s*([0-9]{1,18})\s*:\s*([0-9]{1,18})\s*", band) if isinstance(band, str) else None
     if written is None or not 1 <= int(written[1]) <= int(written[2]):
         raise RecipeError(
-            f"micro layer: the band must be 'low:high' with 1 <= low <= high, or 'auto'; got {band!r}. Write for instance 10:500."
+            f"micro layer: the band must be 'low:high' with 1 <= low <= high < 10^18, or 'auto'; got {band!r}. Write for instance 10:500."
         )
     return int(written[1]), int(written[2])
 

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 
 from selector.core import NO_ROWS, Gains, Ground, Need, Rows, Similarity, State
 from selector.errors import RecipeError
-from selector.features import Vectors
+from selector.features import SparseVectors, Vectors
 
 DUAL_DIMENSIONS = 2048  # up to here the d x d dual is cheaper than a factor that grows with the picks
+SPAN = 1e11  # q^2 |x|^2 / ridge at most, and ridge / |x|^2: float64 holds 1 beside these, and gains to a millionth
+MOST_POWER = 115.0  # q is at most exp(115), 1e50
+NEAR, FAR = 1e-6, 1e6  # lengths of the longest row: a narrower kernel sees no two rows as alike, a wider one all of them as copies
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Dpp:
     other vectors use the incremental Cholesky factor (Chen et al. 2018, algorithm 1), each candidate's line brought up to date when it
     is asked for (Hemmi et al. 2022): O(d + k) for each pick that a line has not seen, 4 k^2 bytes for the picks and more to save time.
     Q = diag(q): with a `quality` column and its `quality_weight` t, q = exp(t / (2 (1 - t)) * score) (Chen et al. 2018, eq. 18).
+    Raises RecipeError for a ridge, bandwidth or quality weight beside which float64 cannot tell rows apart (SPAN, NEAR, FAR).
     """
 
     features: str
@@ -40,10 +44,10 @@ class Dpp:
     def __post_init__(self) -> None:
         if self.kernel not in ("linear", "rbf"):
             raise RecipeError(f"the kernel of dpp is '{self.kernel}'; write linear or rbf.")
-        if not self.ridge > 0:
-            raise RecipeError(f"the ridge of dpp is {self.ridge:g}; it must be above 0.")
-        if self.bandwidth is not None and not self.bandwidth > 0:
-            raise RecipeError(f"the bandwidth of dpp is {self.bandwidth:g}; it must be above 0.")
+        if not 0 < self.ridge < np.inf:
+            raise RecipeError(f"the ridge of dpp is {self.ridge:g}; it must be above 0 and finite.")
+        if self.bandwidth is not None and not 0 < self.bandwidth < np.inf:
+            raise RecipeError(f"the bandwidth of dpp is {self.bandwidth:g}; it must be above 0 and finite.")
         if self.quality is not None and not 0 <= self.quality_weight < 1:
             raise RecipeError(f"the quality weight of dpp is {self.quality_weight:g}; it must be at least 0 and below 1.")
 
@@ -61,6 +65,7 @@ class Dpp:
         from selector.kernels.factor import Factor, squared_norms
 
         vectors, quality = ground.vectors[self.features], factors(ground, self.quality, self.quality_weight)
+        self._check_range(vectors, quality)
         if self._dual(vectors):
             assert isinstance(vectors, Vectors)
             return Dual(vectors, quality, self.ridge, chosen)
@@ -86,13 +91,42 @@ class Dpp:
         if not self._dual(ground.vectors[self.features]):
             forecast(picks, ground.memory)
 
+    def _check_range(self, vectors: Similarity, quality: Gains) -> None:
+        assert isinstance(vectors, (Vectors, SparseVectors))
+        largest = vectors.scale  # |x|^2 of the longest row
+        if self.kernel == "linear":
+            least, most = largest * float(quality.max(initial=1.0)) ** 2 / SPAN, largest * SPAN
+            if not least <= self.ridge <= most:
+                raise RecipeError(
+                    f"the ridge of dpp is {self.ridge:g}, but beside the largest similarity, {largest:g} times the quality, it must be "
+                    f"from {least:.2g} to {most:.2g}; write one nearer to 1{'' if self.quality is None else ', or a lower quality_weight'}."
+                )
+        elif self.bandwidth is not None and not NEAR <= self.bandwidth / np.sqrt(largest) <= FAR:
+            raise RecipeError(
+                f"the bandwidth of dpp is {self.bandwidth:g}, but beside the longest row it must be from {NEAR * np.sqrt(largest):.2g} "
+                f"to {FAR * np.sqrt(largest):.2g}; write one that is about the distance of two rows, or leave it out."
+            )
+
     def _dual(self, vectors: Similarity) -> bool:
         return self.kernel == "linear" and isinstance(vectors, Vectors) and vectors.dimensions <= DUAL_DIMENSIONS
 
 
 def factors(ground: Ground, quality: str | None, weight: float) -> Gains:
-    """(n,) the factor q = exp(t / (2 (1 - t)) * score) of each row, t = `weight`; 1 without a quality column."""
-    return np.ones(ground.size) if quality is None else np.exp(weight / (2 * (1 - weight)) * ground.scores[quality])
+    """(n,) the factor q = exp(t / (2 (1 - t)) * score) of each row, t = `weight`; 1 without a quality column.
+
+    Raises RecipeError where q is above 1e50 or below 1e-50.
+    """
+    if quality is None:
+        return np.ones(ground.size)
+    with np.errstate(over="ignore"):
+        powers = weight / (2 * (1 - weight)) * ground.scores[quality]
+    if not np.abs(powers).max(initial=0.0) <= MOST_POWER:
+        row = int(np.argmax(np.abs(powers)))
+        raise RecipeError(
+            f"the quality weight is {weight:.17g}, which makes row {row}, of score {ground.scores[quality][row]:g} in '{quality}', count "
+            f"exp({powers[row]:.3g}) times as much; write a lower quality_weight, as 0.9."
+        )
+    return np.exp(powers)
 
 
 def _log_det(matrix: NDArray[np.float64]) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from selector.core import NO_ROWS, Finish, Ground, Limit, Need, Pick, Problem, Rows, Similarity
 from selector.errors import BudgetError, MemoryForecast, RecipeError, plural, size
 from selector.features import Vectors
-from selector.objectives.dpp import factors
+from selector.objectives.dpp import SPAN, factors
 from selector.objectives.modular import Sum
 
 if TYPE_CHECKING:
@@ -74,7 +74,13 @@ class KDpp:
         """What all draws of a pool share. O(n d^2 + d^3)."""
         from selector.kernels.volumes import spectrum
 
-        return spectrum(self.features, self._data(ground), factors(ground, self.quality, self.quality_weight), candidates, kept)
+        quality = factors(ground, self.quality, self.quality_weight)
+        if (spread := float(quality.max(initial=1.0) / quality.min(initial=1.0)) ** 2) > SPAN:
+            raise RecipeError(
+                f"the quality weight of k-dpp is {self.quality_weight:.17g}, which counts the best row {spread:.2g} times as much as the "
+                f"worst; beyond {SPAN:.0e} times the others are lost to rounding; write a lower quality_weight, as 0.9."
+            )
+        return spectrum(self.features, self._data(ground), quality, candidates, kept)
 
     def _data(self, ground: Ground) -> NDArray[Any]:
         """(n, d) rows whose products are the similarities; for wide vectors of few rows (n, n), from their products."""

@@ -14,6 +14,8 @@ from selector.kernels.factor import squared_norms
 from selector.objectives.modular import Sum
 from selector.objectives.turns import take_turns
 
+MOST_PASSES = 1000  # centres settle in tens of passes
+
 
 @dataclass(frozen=True)
 class KMeansMedoids:
@@ -32,8 +34,10 @@ class KMeansMedoids:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.passes < 1:
-            raise RecipeError(f"the passes of k-means-medoids are {self.passes}; write a whole number, at least 1.")
+        if not 1 <= self.passes <= MOST_PASSES:
+            raise RecipeError(
+                f"the passes of k-means-medoids are {self.passes}; write a whole number, at least 1, at most {MOST_PASSES:,}."
+            )
 
     @property
     def needs(self) -> tuple[Need, ...]:

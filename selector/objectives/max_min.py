@@ -14,6 +14,8 @@ from selector.kernels.middle import middle
 from selector.kernels.spacing import spaced, spacing
 from selector.objectives.modular import Sum
 
+FINEST = 0.001  # epsilon: 7,600 thresholds, a pass over the rows each; their number grows as ln(1 / epsilon) / epsilon
+
 
 @dataclass(frozen=True)
 class MaxMin:
@@ -27,7 +29,7 @@ class MaxMin:
     distance, is twice the largest one to the mean of all rows; e is `epsilon`. f is not submodular and no proof is printed. A pick's
     gain is its distance to the nearest pick before it, 0 for the first. Without a column k-centre mostly keeps a larger one. Zero rows
     come last. For each threshold at most 2 n k d operations (only the last two come near), O(n + k d) memory. Raises RecipeError for a
-    weight outside [0, 1) or an epsilon outside (0, 1].
+    weight outside [0, 1) or an epsilon outside [0.001, 1].
     """
 
     features: str
@@ -38,8 +40,8 @@ class MaxMin:
     def __post_init__(self) -> None:
         if not 0 <= self.quality_weight < 1:
             raise RecipeError(f"the quality weight of max-min is {self.quality_weight:g}; it must be at least 0 and below 1.")
-        if not 0 < self.epsilon <= 1:
-            raise RecipeError(f"the epsilon of max-min is {self.epsilon:g}; it must be above 0 and at most 1.")
+        if not FINEST <= self.epsilon <= 1:
+            raise RecipeError(f"the epsilon of max-min is {self.epsilon:g}; it must be at least {FINEST:g} and at most 1.")
 
     @property
     def needs(self) -> tuple[Need, ...]:

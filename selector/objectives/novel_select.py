@@ -15,6 +15,7 @@ from selector.kernels.novelty import Novelty
 from selector.objectives.modular import Sum
 
 REGULAR = 1e-9  # added to a mean distance, as the authors' code does
+LARGEST_POWER = 4.0  # of a density or distance: 1 / REGULAR to it is 1e36, and novelties are float32
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class NovelSelect:
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} of novel-select is {getattr(self, name)}; write a whole number, at least 1.")
         for name in ("density_power", "distance_power"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise RecipeError(f"{name} of novel-select is {getattr(self, name):g}; write 0 or more.")
+            if not 0 <= getattr(self, name) <= LARGEST_POWER:
+                raise RecipeError(f"{name} of novel-select is {getattr(self, name):g}; write 0 or more, at most {LARGEST_POWER:g}.")
         if self.density not in ("both", "chosen"):
             raise RecipeError(f"the density of novel-select is '{self.density}'; write both or chosen.")
 
@@ -61,9 +62,8 @@ class NovelSelect:
         inverse = np.where(lengths > 0, 1 / np.where(lengths > 0, lengths, 1.0), 0.0)
         apart = mean_distances(vectors, inverse, self.neighbours, self.seed, problem.ground.progress)
         weights = (apart + REGULAR) ** -self.density_power
-        novelty = Novelty(
-            vectors, inverse, weights if self.density == "both" else np.zeros(size), weights, self.distance_power, self.exact_ranks
-        )
+        heads = min(self.exact_ranks, max(1, problem.limit.most + len(problem.kept)))  # more ranks than picks are none
+        novelty = Novelty(vectors, inverse, weights if self.density == "both" else np.zeros(size), weights, self.distance_power, heads)
         for row in problem.kept[lengths[problem.kept] > 0].tolist():
             novelty.add(row)
         free = np.zeros(size, np.bool_)

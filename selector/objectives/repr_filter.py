@@ -23,7 +23,7 @@ class ReprFilter:
     than the budget, fewer are returned and a note says so: raise tau. Similarity is the inner product, the cosine for unit rows. Kept
     rows count as taken before. A row without a vector (a zero row) is taken only where nothing else was. A pick's gain is its score
     from 0 to 1, the value their sum; no proof. At most 2 d operations for each row looked at and each taken one, O(n + k d) memory.
-    Raises RecipeError for a tau of 0 or less.
+    Raises RecipeError for a tau of 0 or less, or infinite.
     """
 
     features: str
@@ -31,8 +31,8 @@ class ReprFilter:
     tau: float = 0.9
 
     def __post_init__(self) -> None:
-        if not self.tau > 0:
-            raise RecipeError(f"the tau of repr-filter is {self.tau:g}; write a similarity above 0, as 0.9.")
+        if not 0 < self.tau < np.inf:
+            raise RecipeError(f"the tau of repr-filter is {self.tau:g}; write a finite similarity above 0, as 0.9.")
 
     @property
     def needs(self) -> tuple[Need, ...]:

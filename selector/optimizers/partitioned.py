@@ -98,9 +98,9 @@ def _check(objective: object, parts: int, by: str, factor: float, proof: str) ->
         raise RecipeError(f"parts of the optimizer 'partitioned' is {parts}; write how many, or 0 for parts of {PART:,} rows.")
     if by not in ("random", "cluster"):
         raise RecipeError(f"by of the optimizer 'partitioned' is '{by}'; write random or cluster.")
-    if not factor >= 1:
+    if not 1 <= factor < float("inf"):
         raise RecipeError(
-            f"factor of the optimizer 'partitioned' is {factor:g}; it must be at least 1, or the winners cannot fill the budget."
+            f"factor of the optimizer 'partitioned' is {factor:g}; it must be finite and at least 1, or the winners cannot fill the budget."
         )
     if proof not in ("parts", "all"):
         raise RecipeError(f"proof of the optimizer 'partitioned' is '{proof}'; write parts or all.")

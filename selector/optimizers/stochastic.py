@@ -24,7 +24,7 @@ def stochastic(problem: Problem, rng: np.random.Generator, *, epsilon: float = 0
     _, state, limit, worth = begin(problem)
     rows = problem.candidates
     picks = max(1, min(problem.limit.most, len(rows)))
-    sample = ceil(len(rows) / picks * log(1 / epsilon)) if epsilon else len(rows)
+    sample = ceil(len(rows) / picks * -log(epsilon)) if epsilon else len(rows)
     while limit.full is None:
         rows = rows[limit.allows(rows)]
         if not len(rows):
