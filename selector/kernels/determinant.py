@@ -13,7 +13,8 @@ BAND = 512  # rows
 def log_det(size: int, band: Callable[[int, int], NDArray[np.float64]]) -> float:
     """log det of a positive definite (size, size) matrix whose rows from `first` to `last`, up to column `last`, are band(first, last).
 
-    The Cholesky factor by bands, each product as large as a band (Golub and Van Loan 2013, section 4.2.6). O(size^3 / 6) time, 4 size^2 bytes.
+    The Cholesky factor by bands, each product as large as a band (Golub and Van Loan 2013, section 4.2.6). O(size^3 / 6) time and
+    4 size^2 bytes.
     """
     bands, total = list[NDArray[np.float64]](), 0.0
     for first in range(0, size, BAND):

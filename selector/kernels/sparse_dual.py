@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from numba import njit
 
@@ -15,6 +18,10 @@ from selector.kernels.team import Team
 LANES = 8  # picks whose directions lie together: as many numbers as a line of the cache holds
 SPAN = 2048  # types whose numbers stay in the innermost cache
 PART = 1 << 19  # multiply-adds that one thread takes at a time
+SURE = 1e-10  # relative, of two ways to the same number
+ROUNDING = 1e-14  # of a row's squared length, which no further step mends
+STEEP = 1e4  # times the ridge: a squared length beyond which one step is always taken
+REFINED = 3  # steps at most
 
 
 def least_bytes(picks: int, types: int) -> int:
@@ -30,20 +37,21 @@ def forecast(picks: int, types: int, memory: int) -> None:
     while fits > 0 and least_bytes(fits, types) > memory:
         fits -= 1
     raise MemoryForecast(
-        f"dpp on sparse vectors holds a matrix over its picks: {plural(picks, 'row')} take {size(least_bytes(picks, types))} but the memory "
-        f"option leaves it {size(memory)}, enough for {plural(fits, 'row')}; lower the budget, raise --memory, or use dense vectors (macro), "
-        "which need none."
+        f"dpp on sparse vectors holds a matrix over its picks: {plural(picks, 'row')} take {size(least_bytes(picks, types))} but the "
+        f"memory option leaves it {size(memory)}, enough for {plural(fits, 'row')}; lower the budget, raise --memory, or use dense vectors "
+        "(macro), which need none."
     )
 
 
 class SparseDual:
-    """The state of log det(I + X_S Q_S^2 X_S^T / r): the gain of x is log(1 + q^2 x^T A x / r), A = I - Y^T (r I + Y Y^T)^-1 Y, Y = Q_S X_S.
+    """The state of log det(I + X_S Q_S^2 X_S^T / r): the gain of x is log(1 + q^2 x^T A x / r).
 
-    Adding s takes w w^T off A, w = q_s A x_s / sqrt(r + q_s^2 x_s^T A x_s) (Sherman and Morrison 1950), so x^T A x falls by (x . w)^2: a
-    step for each type that x carries, where a line of the Cholesky factor takes one for each pick. A itself (T, T) is never made: A x_s
-    comes from the picks' k x k inverse (Woodbury 1950), O(k) for each pick that shares a type with s, which grows by BLOCK picks at a time
-    by matrix products, O(k^2) a pick. Then every row's x^T A x is brought up to date, O(entries) a pick; between, only those asked for.
-    Every sum is in one order, whatever rows are asked together and on however many threads.
+    A = I - Y^T (r I + Y Y^T)^-1 Y with Y = Q_S X_S. Adding s takes w w^T off A, w = q_s A x_s / sqrt(r + q_s^2 x_s^T A x_s) (Sherman and
+    Morrison 1950), so x^T A x falls by (x . w)^2: a step for each type that x carries, where a line of the Cholesky factor takes one for
+    each pick. A itself (T, T) is never made: A x_s comes from the picks' k x k inverse (Woodbury 1950), O(k) for each pick that shares a
+    type with s. It grows by BLOCK picks at a time by matrix products, O(k^2) a pick; then every row's x^T A x is brought up to date,
+    O(entries) a pick; between, only those asked for. Every sum is in one order, whatever rows are asked together and on however many
+    threads.
     """
 
     def __init__(self, vectors: SparseVectors, quality: Gains, ridge: float, memory: int, chosen: Rows) -> None:
@@ -73,32 +81,51 @@ class SparseDual:
         return self._logs(candidates)
 
     def add(self, row: int) -> None:
-        types = self.directions.shape[1]
+        types, place = self.directions.shape[1], self.count % BLOCK
         forecast(self.count + 1, types, self.memory)
-        rows, place = np.array([row]), self.count % BLOCK
+        rows = np.array([row])
         self._bring_up(rows)
         self.value += float(self._logs(rows)[0])
-        own, through = np.zeros(types), np.zeros(self.inverse.size)  # (T,) q x, then A times it; (k,) G^-1 Y q x
-        meet(row, *self.entries, self.quality[row], *self.postings, own, through)
-        if self.inverse.size:
-            shared = np.flatnonzero(through)
-            through = self.inverse.times(shared, through[shared], self.team)
-            self.gathered[:, place] = through
-        self.lower[place, place] = np.sqrt(self.ridge + self.quality[row] ** 2 * self.form[row])
-        project(row, *self.entries, self.quality[row], self.directions, place, self.lower[place])
-        at_once = types if self.team.threads == 1 or len(self.postings[1]) + types * place < PART else -(-types // self.team.threads)
-        self.team.share(
-            lambda first: turn(
-                first, min(types, first + at_once), *self.postings, through, self.directions, self.lines, place, self.lower[place], own
-            ),
-            range(0, types, at_once),
-        )
+        factor = float(self.quality[row])
+        line, pivot = self.lower[place], self.ridge + factor**2 * float(self.form[row])
+        project(row, *self.entries, factor, self.directions, place, line)
+        line[place] = np.sqrt(pivot)
+        own = self._explained(row, factor, pivot + float(line[:place] @ line[:place]))
+        self._share(place * types, lambda first, last: turn(first, last, self.directions, self.lines, place, line, own))
         if self.count == len(self.picks):
             self.picks = np.concatenate([self.picks, np.empty_like(self.picks)])
         self.picks[self.count] = row
         self.count += 1
         if place + 1 == BLOCK:
             self._fold()
+
+    def _explained(self, row: int, factor: float, known: float) -> Gains:
+        """(T,) A q x of the row, A of the picks of earlier blocks; `known` is r + q^2 x^T A x, by which it is checked.
+
+        The inverse of a matrix of large condition (a small ridge beside long rows) is not as exact as the forms. There, and where the
+        check fails, what is left is solved for again (iterative refinement, Wilkinson 1963): O(k^2).
+        """
+        own, through = np.zeros(self.directions.shape[1]), np.zeros(self.inverse.size)  # (T,) q x, then A times it; (k,) Y q x
+        length = meet(row, *self.entries, factor, *self.postings, own, through)
+        if not self.inverse.size:
+            return own
+        place, left, times = self.count % BLOCK, through, 0
+        while True:
+            shared = np.flatnonzero(left)
+            more = self.inverse.times(shared, left[shared], self.team)
+            self._share(len(self.postings[1]), partial(take_off, *self.postings, more, own))
+            self.gathered[:, place] += more
+            found = self.ridge + along(row, *self.entries, factor, own)
+            sure = times > 0 or length <= STEEP * self.ridge
+            if times == REFINED or (sure and abs(found - known) <= SURE * known + ROUNDING * length):
+                return own
+            left, times = remainder(*self.postings, own, self.gathered[:, place], self.ridge), times + 1
+
+    def _share(self, work: int, part: Callable[[int, int], object]) -> None:
+        """`part` on all types, by several threads where there is enough to do."""
+        types = self.directions.shape[1]
+        at_once = types if work < PART else -(-types // self.team.threads)
+        self.team.share(lambda first: part(first, min(types, first + at_once)), range(0, types, at_once))
 
     def _logs(self, rows: Rows) -> Gains:
         return np.log1p(self.form[rows] * self.quality[rows] ** 2 / self.ridge)
@@ -127,7 +154,7 @@ class SparseDual:
             self._follow(everyone, picks)
         self.inverse.grow(self.gathered, self.lower, self.team)
         self.seen[:], self.lower[:], self.directions[:] = 0, 0.0, 0.0
-        self.gathered = np.empty((self.count, BLOCK))
+        self.gathered = np.zeros((self.count, BLOCK))
         self.postings = gather(self.picks[: self.count], *self.entries, self.quality, self.directions.shape[1])
 
 
@@ -161,12 +188,44 @@ def follow(rows, starts, columns, values, directions, picks, form, seen):  # typ
 
 @njit(cache=True)
 def meet(row, starts, columns, values, quality, begin, carriers, theirs, own, through):  # type: ignore[no-untyped-def]
-    """Writes q x of the row into `own` (T,), and its products with the picks of earlier blocks into `through` (k,); both are 0 before."""
+    """Writes q x of the row into `own` (T,) and its products with earlier blocks' picks into `through` (k,), both 0; its squared length."""
+    length = 0.0
     for at in range(starts[row], starts[row + 1]):
         column = columns[at]
         value = own[column] = quality * values[at]
+        length += value * value
         for one in range(begin[column], begin[column + 1]):
             through[carriers[one]] += value * theirs[one]
+    return length
+
+
+@njit(cache=True)
+def along(row, starts, columns, values, quality, own):  # type: ignore[no-untyped-def]
+    """The product of the row, times `quality`, with `own` (T,)."""
+    total = 0.0
+    for at in range(starts[row], starts[row + 1]):
+        total += quality * values[at] * own[columns[at]]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def take_off(begin, carriers, theirs, through, own, first, last):  # type: ignore[no-untyped-def]
+    """Takes Y^T `through` off `own` at the types from `first` to `last`."""
+    for column in range(first, last):
+        total = own[column]
+        for one in range(begin[column], begin[column + 1]):
+            total -= theirs[one] * through[carriers[one]]
+        own[column] = total
+
+
+@njit(cache=True)
+def remainder(begin, carriers, theirs, own, through, ridge):  # type: ignore[no-untyped-def]
+    """(k,) what (r I + Y Y^T) `through` lacks of Y q x, where `own` is q x - Y^T `through`."""
+    left = -ridge * through
+    for column in range(own.size):
+        for one in range(begin[column], begin[column + 1]):
+            left[carriers[one]] += theirs[one] * own[column]
+    return left
 
 
 @njit(cache=True)
@@ -180,13 +239,8 @@ def project(row, starts, columns, values, quality, directions, picks, line):  # 
 
 
 @njit(cache=True, nogil=True)
-def turn(first, last, begin, carriers, theirs, through, directions, lines, picks, line, own):  # type: ignore[no-untyped-def]
-    """The direction of the next pick at the types from `first` to `last`: `own` less what earlier picks explain, those of this block last."""
-    for column in range(first, last):
-        total = own[column]
-        for one in range(begin[column], begin[column + 1]):
-            total -= theirs[one] * through[carriers[one]]
-        own[column] = total
+def turn(first, last, directions, lines, picks, line, own):  # type: ignore[no-untyped-def]
+    """The direction of the next pick at the types from `first` to `last`: what the `picks` of this block leave of `own`."""
     for start in range(first, last, SPAN):
         end = min(last, start + SPAN)
         for place in range(0, picks // 4 * 4, 4):
