@@ -183,11 +183,11 @@ def test_what_does_not_fit_is_refused_with_what_would() -> None:
         Dpp("dense", kernel="rbf").forecast(pool, 300)
     with pytest.raises(MemoryForecast, match="enough for"):
         select(problem(pool, Dpp("dense", kernel="rbf"), 300))
-    tight = replace(pool, memory=least_bytes(299, 12))
-    Dpp("sparse").forecast(tight, 299)
-    with pytest.raises(MemoryForecast, match=r"300 rows take .* enough for 299 rows"):
-        Dpp("sparse").forecast(tight, 300)
-    with pytest.raises(MemoryForecast, match="enough for 299 rows"):
+    tight = replace(pool, memory=least_bytes(4 * BLOCK, 12) - 1)
+    Dpp("sparse").forecast(tight, 4 * BLOCK - 1)
+    with pytest.raises(MemoryForecast, match=r"256 rows take .* enough for 255 rows"):
+        Dpp("sparse").forecast(tight, 4 * BLOCK)
+    with pytest.raises(MemoryForecast, match="enough for 255 rows"):
         select(problem(tight, Dpp("sparse"), 300))
     Dpp("dense").forecast(pool, 300)  # the dual does not grow with the picks
     assert len(select(problem(pool, Dpp("dense"), 300)).rows) == 300

@@ -25,8 +25,11 @@ REFINED = 3  # steps at most
 
 
 def least_bytes(picks: int, types: int) -> int:
-    """What it cannot do without: half the inverse of the picks, and two blocks of directions and of the inverse's columns."""
-    return band_bytes(picks) + 8 * BLOCK * (2 * types + 3 * picks + BLOCK) + 16 * types
+    """What it cannot do without: half the inverse of the picks, three blocks of its columns, and the directions of a block, twice.
+
+    Beside that stand a few numbers for each row and its entries, as the features themselves do.
+    """
+    return band_bytes(picks) + 8 * BLOCK * (2 * types + 3 * (picks // BLOCK * BLOCK)) + 16 * types
 
 
 def forecast(picks: int, types: int, memory: int) -> None:
