@@ -56,20 +56,23 @@ def _select(problem: Problem, optimizer: Optimizer, seed: int, reference: bool, 
         cap = objective.cap(problem.ground) if isinstance(objective, Capped) else None
         known = finish.upper_bound if cap is None else max(cap, finish.state.value)
         bound = _upper_bound(problem, finish, rows) if known is None else known
-    if reference and finish.upper_bound is None and isinstance(objective, Objective):
+    value, evaluations, stopped, notes, facts = finish.state.value, finish.state.evaluations, finish.stopped, finish.notes, finish.facts
+    proved = finish.upper_bound is not None
+    del finish, steps  # the state is let go: the reference may need as much memory again
+    if reference and not proved and isinstance(objective, Objective):
         random_value = objective.value(problem.ground, np.concatenate([problem.kept, random_rows(problem, seed)]))
     return Outcome(
         rows,
         gains,
-        finish.state.value,
+        value,
         bound,
         reason,
         random_value,
         problem.kept,
-        finish.stopped or _why(problem, rows),
-        finish.state.evaluations,
-        finish.notes,
-        finish.facts,
+        stopped or _why(problem, rows),
+        evaluations,
+        notes,
+        facts,
     )
 
 

@@ -13,12 +13,15 @@ from selector.core import NO_ROWS, Ground, Problem
 from selector.engine import select
 from selector.errors import MemoryForecast
 from selector.features import SparseVectors, Vectors
-from selector.kernels import dual, factor
+from selector.kernels import dual, factor, sparse_dual
 from selector.kernels.cholesky import SPAN
+from selector.kernels.determinant import BAND, log_det
 from selector.kernels.dual import Dual
 from selector.kernels.factor import Factor, factor_bytes, forecast
 from selector.kernels.inner import add_eight
+from selector.kernels.inverse import BLOCK, Inverse
 from selector.kernels.lines import PAGE, Lines, line_pages, pick_line, read, write
+from selector.kernels.sparse_dual import SparseDual, least_bytes
 from selector.kernels.team import Team
 from selector.limits import Count
 from selector.objectives.dpp import Dpp
@@ -33,6 +36,17 @@ def ground(size: int, width: int, seed: int, memory: int = 1 << 30) -> Ground:
     thin = csr_array(np.where(np.abs(values) > 1 / np.sqrt(width), values, 0))
     thin.sort_indices()
     return Ground(size, {"dense": Vectors(values), "sparse": SparseVectors(thin)}, scores={"score": rng.random(size)}, memory=memory)
+
+
+def overlapping(size: int, types: int, seed: int, memory: int = 1 << 30) -> Ground:
+    """Rows sqrt(worth) on the few types that they carry; a third are copies of others, some carry nothing, scores tie as well."""
+    rng = np.random.default_rng(seed)
+    carried = rng.random((size, types)) < rng.choice([0.0, 0.05, 0.2], (size, 1), p=[0.1, 0.6, 0.3])
+    copies = rng.choice(size, size // 3, replace=False)
+    carried[copies] = carried[rng.integers(0, size, len(copies))]
+    matrix = csr_array((carried * np.sqrt(np.log1p(rng.integers(1, 50, types)))).astype(np.float32))
+    matrix.sort_indices()
+    return Ground(size, {"sparse": SparseVectors(matrix)}, scores={"score": rng.integers(0, 2, size) / 2.0}, memory=memory)
 
 
 def problem(pool: Ground, objective: Dpp, budget: int, kept=NO_ROWS) -> Problem:
@@ -74,13 +88,14 @@ def test_any_share_of_the_work_gives_the_same_bits(monkeypatch: pytest.MonkeyPat
         np.testing.assert_array_equal(outcome.gains, found[0].gains)
 
 
-@pytest.mark.parametrize("objective", [Dpp("dense", kernel="rbf"), Dpp("sparse", quality="score")], ids=str)
-def test_a_factor_gives_the_same_bits_however_it_is_asked(monkeypatch: pytest.MonkeyPatch, objective: Dpp) -> None:
+@pytest.mark.parametrize("objective", [Dpp("dense", kernel="rbf"), Dpp("sparse", kernel="rbf"), Dpp("sparse", quality="score")], ids=str)
+def test_a_state_gives_the_same_bits_however_it_is_asked(monkeypatch: pytest.MonkeyPatch, objective: Dpp) -> None:
     """One row at a time after every pick, all rows at the end, any rows in between, in parts of any size: each line is the same."""
     pool, rng = ground(300, 30, 8), np.random.default_rng(0)
     picks, left = np.arange(0, 300, 3), np.setdiff1d(np.arange(300), np.arange(0, 300, 3))
     late = objective.start(pool, picks).gains(left)
     monkeypatch.setattr(factor, "PART", 1)
+    monkeypatch.setattr(sparse_dual, "PART", 1)
     state = objective.start(pool)
     for row in picks.tolist():
         state.gains(rng.choice(left, rng.integers(1, 30), replace=False))
@@ -144,18 +159,19 @@ def test_copies_have_equal_gains_and_zero_rows_a_stated_one(objective: Dpp) -> N
 def test_a_factor_keeps_to_its_memory_and_the_rows_do_not_change(objective: Dpp) -> None:
     pool, budget = ground(500, 12, 4), 120
     roomy = select(problem(pool, objective, budget))
-    for memory in (1 << 21, 1 << 19, factor_bytes(budget)):
+    inverse = objective.kernel == "linear"
+    for memory in (1 << 21, 1 << 19, least_bytes(budget, 12) if inverse else factor_bytes(budget)):
         tight = replace(pool, memory=memory)
         objective.forecast(tight, budget)
         outcome = select(problem(tight, objective, budget))
         np.testing.assert_array_equal(outcome.rows, roomy.rows)
         np.testing.assert_array_equal(outcome.gains, roomy.gains)  # a line that is made again is the same line
     state = objective.start(tight)
-    assert isinstance(state, Factor)
+    assert isinstance(state, SparseDual if inverse else Factor)
     for row in outcome.rows:
         state.gains(np.setdiff1d(np.arange(500), outcome.rows))
         state.add(int(row))
-        assert state.lines.nbytes <= memory
+        assert (state.nbytes if isinstance(state, SparseDual) else state.lines.nbytes) <= memory
 
 
 def test_what_does_not_fit_is_refused_with_what_would() -> None:
@@ -167,6 +183,12 @@ def test_what_does_not_fit_is_refused_with_what_would() -> None:
         Dpp("dense", kernel="rbf").forecast(pool, 300)
     with pytest.raises(MemoryForecast, match="enough for"):
         select(problem(pool, Dpp("dense", kernel="rbf"), 300))
+    tight = replace(pool, memory=least_bytes(4 * BLOCK, 12) - 1)
+    Dpp("sparse").forecast(tight, 4 * BLOCK - 1)
+    with pytest.raises(MemoryForecast, match=r"256 rows take .* enough for 255 rows"):
+        Dpp("sparse").forecast(tight, 4 * BLOCK)
+    with pytest.raises(MemoryForecast, match="enough for 255 rows"):
+        select(problem(tight, Dpp("sparse"), 300))
     Dpp("dense").forecast(pool, 300)  # the dual does not grow with the picks
     assert len(select(problem(pool, Dpp("dense"), 300)).rows) == 300
 
@@ -187,6 +209,56 @@ def test_vectors_of_many_dimensions_take_the_factor() -> None:
         state.add(row)
     x = pool.vectors["dense"].data[:20].astype(np.float64)
     assert state.value == pytest.approx(np.linalg.slogdet(np.eye(20) + x @ x.T)[1], rel=1e-10)
+
+
+@pytest.mark.parametrize("ridge", [1e-5, 1e-2, 1.0, 85.0])
+@pytest.mark.parametrize("chosen", [0, 2 * BLOCK + 5])
+def test_the_sparse_dual_is_the_definition_past_every_block(ridge: float, chosen: int) -> None:
+    """Overlap rows with copies and zero rows; rows that missed none, few and all picks of a block."""
+    pool, objective = overlapping(400, 60, 1), Dpp("sparse", ridge=ridge, quality="score")
+    x = pool.vectors["sparse"].data.toarray().astype(np.float64) * np.exp(0.5 * pool.scores["score"])[:, None]
+    picks, rng = list(range(chosen)), np.random.default_rng(0)
+    state = objective.start(pool, np.array(picks, np.int64))
+    assert isinstance(state, SparseDual)
+    for place in range(2 * BLOCK + 30):
+        asked = rng.choice(400, 5, replace=False)
+        inverse = np.linalg.inv(ridge * np.eye(60) + x[picks].T @ x[picks])
+        wanted = np.log1p(np.einsum("nd,de,ne->n", x[asked], inverse, x[asked]))
+        np.testing.assert_allclose(state.gains(asked), wanted, rtol=1e-8, atol=1e-12 / ridge)  # rounding of a squared length
+        state.add(chosen + place)
+        picks.append(chosen + place)
+    assert state.value == pytest.approx(np.linalg.slogdet(np.eye(60) + x[picks].T @ x[picks] / ridge)[1], rel=1e-9)
+    assert state.value == pytest.approx(objective.value(pool, np.array(picks)), rel=1e-9)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("room", [1 << 26, None], ids=["mirrored", "half"])
+def test_an_inverse_that_grows_is_the_inverse(threads: int, room: int | None) -> None:
+    size, rng = 5 * BLOCK, np.random.default_rng(0)
+    rows, before = rng.normal(size=(size, 30)), numba.get_num_threads()
+    matrix = rows @ rows.T + np.diag(rng.uniform(0.5, 2, size))
+    numba.set_num_threads(threads)
+    try:
+        grown, team = Inverse(room or 8 * BLOCK**2 * 15), Team()
+        for first in range(0, size, BLOCK):
+            last, wanted = first + BLOCK, np.linalg.inv(matrix[: first + BLOCK, : first + BLOCK])
+            new = matrix[:first, first:last]
+            gathered = np.array([grown.times(np.arange(first), column, team) for column in new.T]).reshape(BLOCK, first).T
+            rest = matrix[first:last, first:last] - new.T @ gathered
+            grown.grow(gathered, np.linalg.cholesky(rest), team)
+            some = np.sort(rng.choice(last, 20, replace=False))
+            values = rng.normal(size=20)
+            np.testing.assert_allclose(grown.times(some, values, team), wanted[:, some] @ values, rtol=0, atol=1e-11)
+    finally:
+        numba.set_num_threads(before)
+    assert grown.mirrored == (room is not None)
+
+
+@pytest.mark.parametrize("size", [0, 1, BAND, 2 * BAND + 7])
+def test_a_determinant_by_bands(size: int) -> None:
+    rows = np.random.default_rng(size).normal(size=(size, 20))
+    matrix = np.eye(size) + rows @ rows.T
+    assert log_det(size, lambda first, last: matrix[first:last, :last].copy()) == pytest.approx(np.linalg.slogdet(matrix)[1], rel=1e-12)
 
 
 def test_a_team_does_every_part_once_and_passes_errors_on() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,14 +21,17 @@ from selector.features import Vectors, dense, sparse
 from selector.kernels import sweep
 from selector.kernels.ceilings import ceilings, levels
 from selector.kernels.codes import Products, encode, fastest
+from selector.kernels.factor import Factor
 from selector.kernels.multiply_add import COLUMNS, LARGEST, SHIFT, Multiplier
 from selector.kernels.nearest import nearest
 from selector.kernels.rough import Rough
 from selector.kernels.sketch import Sketch
 from selector.kernels.sources import Postings, Tiles
+from selector.kernels.sparse_dual import least_bytes
 from selector.kernels.turning import turn
-from selector.limits import Cost, Count
+from selector.limits import Cost, Count, Quota, proportional
 from selector.objectives import facility_location
+from selector.objectives.dpp import Dpp
 from selector.objectives.facility_location import FacilityLocation
 from selector.optimizers import lazy as lazy_file
 from selector.optimizers.greedy import greedy
@@ -315,6 +319,52 @@ def test_the_compiled_race_is_the_plain_one(thin: bool, kind: str, size: int, se
     np.testing.assert_array_equal(compiled.rows, plain.rows)
     np.testing.assert_array_equal(compiled.gains, plain.gains)
     assert compiled.value == plain.value
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.integers(2, 300),
+    types=st.integers(1, 40),
+    seed=st.integers(0, 10**6),
+    ridge=st.sampled_from([0.1, 1.0, 85.0]),
+    kept=st.integers(0, 80),
+    limited=st.sampled_from(["rows", "quotas", "costs"]),
+    tight=st.booleans(),
+)
+def test_the_sparse_dual_picks_what_the_factor_picks(
+    count: int, size: int, types: int, seed: int, ridge: float, kept: int, limited: str, tight: bool
+) -> None:
+    """Whole numbers as weights, so that ties are exact; copies, zero rows, kept rows, groups that fill one after another."""
+    rng = np.random.default_rng(seed)
+    carried = (rng.random((size, types)) < rng.choice([0.0, 0.1, 0.4], (size, 1))) * rng.integers(1, 3, types)
+    carried = carried[rng.integers(0, max(1, size // 2), size)]
+    before = np.sort(rng.choice(size, min(kept, size // 2), replace=False))
+    left = np.setdiff1d(np.arange(size), before)
+    budget, groups = max(1, len(left) // 2), rng.integers(0, 4, size)
+    shares = proportional(np.bincount(groups[left], minlength=4), budget)
+    limit = {
+        "rows": Count(budget),
+        "quotas": Quota(groups, tuple("abcd"), shares, shares, budget),
+        "costs": Cost(rng.integers(1, 4, size).astype(float), float(budget)),
+    }[limited]
+    objective, roomy = Dpp("v", ridge=ridge, quality="score"), 1 << 24
+    ground = Ground(size, {"v": sparse(carried, unit=False)}, scores={"score": rng.integers(0, 2, size) / 1.0}, memory=roomy)
+    memory = least_bytes(len(before) + limit.most, types) if tight else roomy
+    with threads(count):
+        fast = select(Problem(replace(ground, memory=memory), objective, limit, before, left))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("selector.kernels.sparse_dual.SparseDual", _by_factor(ground))
+        plain = select(Problem(ground, objective, limit, before, left))
+    np.testing.assert_array_equal(fast.rows, plain.rows)
+    np.testing.assert_allclose(fast.gains, plain.gains, rtol=1e-9, atol=1e-12)
+    assert fast.value == pytest.approx(plain.value, rel=1e-9)
+    assert fast.upper_bound == pytest.approx(plain.upper_bound, rel=1e-9)
+    assert fast.upper_bound >= fast.value
+
+
+def _by_factor(ground: Ground) -> Any:
+    return lambda vectors, quality, ridge, memory, chosen: Factor(ground, vectors, quality, 1 / ridge, 0.0, True, chosen)
 
 
 def test_samples_grow_fourfold_up_to_the_pool() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from selector.core import NO_ROWS, Gains, Ground, Need, Rows, Similarity, State
 from selector.errors import RecipeError
 from selector.features import SparseVectors, Vectors
+from selector.kernels.determinant import log_det
 
 DUAL_DIMENSIONS = 2048  # up to here the d x d dual is cheaper than a factor that grows with the picks
 SPAN = 1e11  # q^2 |x|^2 / ridge at most, and ridge / |x|^2: float64 holds 1 beside these, and gains to a millionth
@@ -24,10 +25,12 @@ class Dpp:
 
     `kernel` 'linear': f(S) = log det(I + Q_S X_S X_S^T Q_S / ridge); the ridge lets it choose more rows than there are dimensions, makes
     f(empty) = 0 and every gain positive, so f is monotone submodular and the certificate holds. Dense vectors of at most 2,048 dimensions
-    use the d x d dual: O(d^2) a gain. `kernel` 'rbf': f(S) = log det(Q_S K_S Q_S), K = exp(-|x - y|^2 / (2 h^2)), h = `bandwidth` or the
-    median distance of 1,000 rows drawn from `seed`; submodular, not monotone: an exact copy of a pick gains -inf, comes last. It and
-    other vectors use the incremental Cholesky factor (Chen et al. 2018, algorithm 1), each candidate's line brought up to date when it
-    is asked for (Hemmi et al. 2022): O(d + k) for each pick that a line has not seen, 4 k^2 bytes for the picks and more to save time.
+    use the d x d dual: O(d^2) a gain. Sparse vectors use the same dual by way of the k picks' inverse: O(entries) a gain, O(k (k + u))
+    a pick that shares a type with u others, 4 k^2 bytes and as many again where there is room. `kernel` 'rbf': f(S) = log det(Q_S K_S Q_S),
+    K = exp(-|x - y|^2 / (2 h^2)), h = `bandwidth` or the median distance of 1,000 rows drawn from `seed`; submodular, not monotone: an
+    exact copy of a pick gains -inf, comes last. It and dense vectors of more dimensions use the incremental Cholesky factor (Chen et al.
+    2018, algorithm 1), each candidate's line brought up to date when it is asked for (Hemmi et al. 2022): O(d + k) for each pick that a
+    line has not seen, 4 k^2 bytes for the picks and more to save time.
     Q = diag(q): with a `quality` column and its `quality_weight` t, q = exp(t / (2 (1 - t)) * score) (Chen et al. 2018, eq. 18).
     Raises RecipeError for a ridge, bandwidth or quality weight beside which float64 cannot tell rows apart (SPAN, NEAR, FAR).
     """
@@ -63,12 +66,15 @@ class Dpp:
     def start(self, ground: Ground, chosen: Rows = NO_ROWS) -> State:
         from selector.kernels.dual import Dual
         from selector.kernels.factor import Factor, squared_norms
+        from selector.kernels.sparse_dual import SparseDual
 
         vectors, quality = ground.vectors[self.features], factors(ground, self.quality, self.quality_weight)
         self._check_range(vectors, quality)
         if self._dual(vectors):
             assert isinstance(vectors, Vectors)
             return Dual(vectors, quality, self.ridge, chosen)
+        if self.kernel == "linear" and isinstance(vectors, SparseVectors):
+            return SparseDual(vectors, quality, self.ridge, ground.memory, chosen)
         if self.kernel == "linear":
             return Factor(ground, vectors, quality, 1 / self.ridge, 0.0, True, chosen)
         bandwidth = self.bandwidth or _median_distance(vectors, squared_norms(vectors), self.seed)
@@ -81,15 +87,26 @@ class Dpp:
         vectors = ground.vectors[self.features]
         if isinstance(vectors, Vectors) and vectors.dimensions < len(rows):
             scaled = vectors.data[rows].astype(np.float64) * quality[:, None]
-            return _log_det(np.eye(vectors.dimensions) + scaled.T @ scaled / self.ridge)
-        return _log_det(np.eye(len(rows)) + quality[:, None] * (vectors.products(rows, rows) / self.ridge) * quality)
+            return float(np.linalg.slogdet(np.eye(vectors.dimensions) + scaled.T @ scaled / self.ridge)[1])
+
+        def band(first: int, last: int) -> NDArray[np.float64]:
+            values = vectors.products(rows[first:last], rows[:last])
+            values *= quality[first:last, None] / self.ridge
+            values *= quality[:last]
+            values[np.arange(last - first), np.arange(first, last)] += 1.0
+            return values
+
+        return log_det(len(rows), band)
 
     def forecast(self, ground: Ground, picks: int) -> None:
         """Raises MemoryForecast where so many picks (kept rows included) cannot be held in the ground's memory, and says how many can."""
-        from selector.kernels.factor import forecast
+        from selector.kernels import factor, sparse_dual
 
-        if not self._dual(ground.vectors[self.features]):
-            forecast(picks, ground.memory)
+        vectors = ground.vectors[self.features]
+        if self.kernel == "linear" and isinstance(vectors, SparseVectors):
+            sparse_dual.forecast(picks, vectors.dimensions, ground.memory)
+        elif not self._dual(vectors):
+            factor.forecast(picks, ground.memory)
 
     def _check_range(self, vectors: Similarity, quality: Gains) -> None:
         assert isinstance(vectors, (Vectors, SparseVectors))
@@ -127,11 +144,6 @@ def factors(ground: Ground, quality: str | None, weight: float) -> Gains:
             f"exp({powers[row]:.3g}) times as much; write a lower quality_weight, as 0.9."
         )
     return np.exp(powers)
-
-
-def _log_det(matrix: NDArray[np.float64]) -> float:
-    """log det of a matrix whose eigenvalues are at least 1."""
-    return float(np.linalg.slogdet(matrix)[1])
 
 
 def _median_distance(vectors: Similarity, norms: Gains, seed: int) -> float:

@@ -1,0 +1,107 @@
+"""The inverse of a positive definite matrix that grows by blocks of rows, in bands that are never moved to grow."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from selector.core import Gains, Rows
+from selector.kernels.team import Team
+
+BLOCK = 64  # rows by which it grows
+
+
+def band_bytes(rows: int) -> int:
+    """What the half of an inverse of so many rows takes, whole blocks of them."""
+    blocks = rows // BLOCK
+    return 8 * BLOCK**2 * blocks * (blocks + 1) // 2
+
+
+class Inverse:
+    """G^-1 of a k x k matrix G, k a multiple of BLOCK; 4 k^2 bytes, and as many again while `memory` has room for them.
+
+    Band s holds the rows of block s up to the diagonal. A product with a sparse vector reads whole rows, and what lies beyond the
+    diagonal is a column of other bands: a mirror of those keeps it together, which saves time and changes no number. What is never
+    written takes no memory.
+    """
+
+    def __init__(self, memory: int) -> None:
+        self.memory, self.size = memory, 0
+        self.half, self.mirror = np.empty(memory // 8), np.empty(memory // 8)  # bands, and bands without their last block transposed
+        self.mirrored = True
+
+    @property
+    def nbytes(self) -> int:
+        return band_bytes(self.size) * (2 if self.mirrored else 1)
+
+    def times(self, places: Rows, values: Gains, team: Team) -> Gains:
+        """(k,) G^-1 u of the u with these values at these places, ascending. O(k) for each of them."""
+        out = np.zeros(self.size)
+        blocks = self.size // BLOCK
+        parts = min(team.threads, max(1, self.size * len(places) >> 18))
+        cuts = np.linspace(0, blocks, parts + 1).astype(np.int64)
+        team.share(
+            lambda part: _times(places, values, self.half, self.mirror, self.mirrored, cuts[part], cuts[part + 1], out), range(parts)
+        )
+        return out
+
+    def grow(self, gathered: NDArray[np.float64], lower: NDArray[np.float64], team: Team) -> None:
+        """G grows by BLOCK rows: `gathered` (k, BLOCK) is G^-1 times its new columns, `lower` the Cholesky factor of what remains.
+
+        What remains is the Schur complement C - B^T G^-1 B of the new corner C beside the new columns B (Banachiewicz 1937). O(k^2 BLOCK).
+        """
+        blocks, inverse = self.size // BLOCK, np.linalg.inv(lower)
+        moved = gathered @ inverse.T  # (k, BLOCK)
+        if self.mirrored and 2 * band_bytes(self.size + BLOCK) > self.memory:
+            self.mirror, self.mirrored = np.empty(0), False
+
+        def raise_band(block: int) -> None:
+            rows = slice(block * BLOCK, (block + 1) * BLOCK)
+            band = self._band(block)
+            band += moved[rows] @ moved[: (block + 1) * BLOCK].T
+            self._reflect(block, band)
+
+        team.share(raise_band, range(blocks - 1, -1, -1))  # the largest first, so that no thread waits long for the last one
+        band = self._band(blocks)
+        band[:, : self.size] = -(inverse.T @ moved.T)
+        band[:, self.size :] = inverse.T @ inverse
+        self._reflect(blocks, band)
+        self.size += BLOCK
+
+    def _band(self, block: int) -> NDArray[np.float64]:
+        start = BLOCK**2 * block * (block + 1) // 2
+        return self.half[start : start + BLOCK**2 * (block + 1)].reshape(BLOCK, (block + 1) * BLOCK)
+
+    def _reflect(self, block: int, band: NDArray[np.float64]) -> None:
+        if self.mirrored:
+            start = BLOCK**2 * block * (block - 1) // 2
+            self.mirror[start : start + BLOCK**2 * block].reshape(block * BLOCK, BLOCK)[:] = band[:, : block * BLOCK].T
+
+
+@njit(cache=True, nogil=True)
+def _times(places, values, half, mirror, mirrored, first, last, out):  # type: ignore[no-untyped-def]
+    """The numbers of the blocks from `first` to `last` of G^-1 u, each by one sum in the order of the places."""
+    square = BLOCK * BLOCK
+    for position in range(places.size):
+        place, value = places[position], values[position]
+        own = place // BLOCK
+        row = square * (own * (own + 1) // 2) + (place % BLOCK) * (own + 1) * BLOCK  # where the row begins in its band
+        begin, end = first * BLOCK, min(last, own + 1) * BLOCK
+        if end > begin:
+            _add(value, half[row + begin : row + end], out[begin:end])
+        for block in range(max(first, own + 1), last):
+            target = out[block * BLOCK : (block + 1) * BLOCK]
+            if mirrored:
+                line = square * (block * (block - 1) // 2) + place * BLOCK
+                _add(value, mirror[line : line + BLOCK], target)
+            else:
+                column = square * (block * (block + 1) // 2) + place
+                for inner in range(BLOCK):
+                    target[inner] += value * half[column + inner * (block + 1) * BLOCK]
+
+
+@njit(cache=True, nogil=True)
+def _add(factor, numbers, out):  # type: ignore[no-untyped-def]
+    for place in range(out.size):
+        out[place] += factor * numbers[place]
