@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import psutil
 from numba import njit
 from numpy.typing import NDArray
 
@@ -26,7 +27,8 @@ class Inverse:
     written takes no memory.
     """
 
-    def __init__(self, memory: int) -> None:
+    def __init__(self, memory: float) -> None:
+        memory = int(min(memory, psutil.virtual_memory().total))  # an option may name more than there is, which cannot even be asked for
         self.memory, self.size = memory, 0
         self.half, self.mirror = np.empty(memory // 8), np.empty(memory // 8)  # bands, and bands without their last block transposed
         self.mirrored = True
