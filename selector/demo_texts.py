@@ -12,18 +12,19 @@ from typing import NamedTuple, TypeVar
 from selector import demo_lexicon as lexicon
 from selector import demo_words as words
 
-LONGEST = 1200  # words of either side
+LONGEST = 900  # words of either side
 # Lengths in words (or sentences): exp of mean and standard deviation of their logarithm; a few texts are several times as long.
-PROSE_WORDS, PASSAGE_WORDS, SENTENCES_AROUND = (4.15, 0.45), (3.9, 0.55), (-0.45, 0.8)
-LONG, TIMES = 0.004, 5
+PROSE_WORDS, PASSAGE_WORDS, SENTENCES_AROUND = (4.15, 0.4, 8), (3.9, 0.45, 3), (0.8, 0.45)
+LONG = 0.003  # of texts are several times as long
 TOGETHER = 0.4  # correlation of the lengths of both sides, where they are prose
 AGAIN = 0.2  # of the words of the tail were in the text before, since what a text is about comes back in it
 HEAD = 200  # words at the head of the tail that are used about equally often; from there on as 1 / rank
 OWN = 0.9  # of the words of the tail come in the topic's order, the rest in one that all topics share
 FACTUAL = {"classification": 0.9, "extraction": 0.8, "question answering": 0.45}  # share of responses that are a few words
+CURT = 0.4  # share of other instructions that are a few words
 PLAINLY = 0.15  # the same of other tasks
-PASSAGE = {"classification": 0.5, "extraction": 0.7, "summary": 0.5, "question answering": 0.1}  # share of instructions that quote a text
-LENGTH = {"story": 1.7, "step by step": 1.4, "planning": 1.3, "summary": 0.7, "troubleshooting": 0.8, "question answering": 0.5}
+PASSAGE = {"classification": 0.35, "extraction": 0.5, "summary": 0.3, "question answering": 0.05}  # share of instructions that quote a text
+LENGTH = {"story": 1.4, "step by step": 1.2, "planning": 1.1, "summary": 0.8, "troubleshooting": 0.9, "question answering": 0.6}
 SLOT = re.compile(r"{(\w+)}")
 ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIO])(?!uni|eu|one\b|use)")
 _T = TypeVar("_T")
@@ -46,7 +47,7 @@ def topic(name: str, rank: int) -> Topic:
     tags, things, doings, traits = (_split(part, ",") for part in words.TOPICS[name].split("|"))
     rng = random.Random(rank)
     own = {"thing": things, "doing": doings, "trait": traits}
-    return Topic(name, tags, own, rng.randrange(1 << 20), exp(0.5 * ((rank * 0.618 + 0.5) % 1 - 0.5)))
+    return Topic(name, tags, own, rng.randrange(1 << 20), exp(0.4 * ((rank * 0.618 + 0.5) % 1 - 0.5)))
 
 
 def pair(task: str, topic: Topic, rng: random.Random) -> tuple[str, str]:
@@ -58,8 +59,10 @@ def pair(task: str, topic: Topic, rng: random.Random) -> tuple[str, str]:
 def _instruction(task: str, topic: Topic, shared: float, fill: _Fill, rng: random.Random) -> str:
     """A question, now and then with sentences around it or a text that it asks about."""
     quoting = rng.random() < PASSAGE.get(task, 0.02)
-    if not quoting and rng.random() < 0.3:
+    if not quoting and rng.random() < CURT:
         text = fill(_one(SHORT, rng), SHORT_REACH)
+        if rng.random() < 0.8:
+            return text
     else:
         text = fill(_one(QUESTIONS[task], rng))
         if rng.random() < 0.85:
@@ -68,7 +71,7 @@ def _instruction(task: str, topic: Topic, shared: float, fill: _Fill, rng: rando
         passage = _prose(int(topic.long * _words(PASSAGE_WORDS, rng.gauss(0, 1), rng)), fill, rng)
         return f"{text}\n\n{passage}" if rng.random() < 0.5 else f"{fill(_one(PASSAGES, rng))} {passage}\n{text}"
     around = int(topic.long * exp(SENTENCES_AROUND[0] + SENTENCES_AROUND[1] * _near(shared, rng)))
-    return " ".join([text, *(fill(_one(CONTEXTS if rng.random() < 0.3 else TAIL, rng)) for _ in range(min(around, 60)))])
+    return " ".join([text, *(fill(_one(CONTEXTS if rng.random() < 0.2 else TAIL, rng)) for _ in range(min(around, 60)))])
 
 
 def _response(task: str, topic: Topic, shared: float, fill: _Fill, rng: random.Random) -> str:
@@ -90,8 +93,8 @@ def _near(shared: float, rng: random.Random) -> float:
     return TOGETHER**0.5 * shared + (1 - TOGETHER) ** 0.5 * rng.gauss(0, 1)
 
 
-def _words(scale: tuple[float, float], z: float, rng: random.Random) -> float:
-    return exp(scale[0] + scale[1] * z) * (TIMES if rng.random() < LONG else 1)
+def _words(scale: tuple[float, float, float], z: float, rng: random.Random) -> float:
+    return exp(scale[0] + scale[1] * z) * (scale[2] if rng.random() < LONG else 1)
 
 
 def _with_aside(text: str, fill: _Fill, rng: random.Random) -> str:
@@ -255,5 +258,5 @@ TAIL_BANKS = {
     "town": _shuffled(lexicon.TOWNS),
     "land": _shuffled(lexicon.LANDS),
 }
-FACT_REACH, SHORT_REACH, ASIDE_REACH = _reach(FACTS, 8, 0.25), _reach(SHORT, 7, 0.5), _reach(ASIDES, 18, 0.75)
+FACT_REACH, SHORT_REACH, ASIDE_REACH = _reach(FACTS, 8, 0.25), _reach(SHORT, 14, 0.5), _reach(ASIDES, 18, 0.75)
 FIRST, MIDDLE, LAST, PLACES = map(_bank, (words.FIRST, words.MIDDLE, words.LAST, words.PLACES))

@@ -433,12 +433,13 @@ ASIDES = (
     " with {number} {nouns}| after the {adj} {noun}| as in `{code}`| for {adj} {nouns}| between {town} and {town}| on the {product}| about {mass}"
 )
 SHORT = (
-    "{given}, a {noun} in {town}, wants to {doing}. How?|What has {mass} to do with the {thing}?|Who was {given} {surname}?|"
-    "{topic}: {adj} or {trait}?|Define {mass}.|Rewrite: the {adj} {noun} {verbed} the {thing}.|How do I {verb} a {noun} with the {thing}?|"
-    "Can a {noun} {doing}?|Give another word for {adj}.|Is the {thing} {adj}?|What does `{code}` do?|Name a {noun} from {land}.|"
-    "How far is {town} from {town}?|Suggest a {adj} title about the {thing} and {mass}.|Translate: the {thing} {verbed} my {noun}.|"
-    "Write a {adj} sentence with the words {noun} and {thing}.|Which {noun} is more {adj}, the {trait} one or that of {given}?|"
-    "When did {given} {surname} {verb} the {thing}?|Convert {number} {nouns} into {nouns}."
+    "Define {mass}.|What is {mass}?|What has {mass} to do with the {thing}?|Who was {surname}?|What is a {noun}?|Draw a {noun}.|"
+    "Is {topic} {adj}?|Give another word for {adj}.|Is the {thing} {adj}?|What is the opposite of {adj}?|Use {adj} in a sentence.|"
+    "How far is it to {town}?|What is {town} known for?|How large is {land}?|Tell me about {land}.|Who is {given} in the story?|"
+    "Can a {noun} {doing}?|How many {nouns} are there?|Why do {nouns} need the {thing}?|What are {nouns}?|How do I {verb} the {thing}?|"
+    "What does it mean to {verb}?|Write a headline about {mass}.|Rhyme with {noun}.|Spell {verbed}.|Translate {verbing}.|"
+    "What does `{code}` do?|What happened in {year}?|Convert {number} {nouns}.|{topic}: {adj} or {trait}?|"
+    "{given}, a {noun} in {town}, wants to {doing}. How?|Rewrite: the {adj} {noun} {verbed} the {thing}."
 )
 PASSAGES = (
     "Read this text:|Here is the passage.|Article:|The note says:|Consider the following paragraph.|Context:|Given the text below, answer.|"
