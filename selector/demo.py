@@ -45,7 +45,8 @@ def table(rows: int = 3000, seed: int = 0) -> pa.Table:
     exact, near = round(rows * EXACT), round(rows * NEAR)
     originals = _originals(rows - exact - near, rng)
     seen = {(row["instruction"], row["response"]) for row in originals}
-    weights = [(20 + row["instruction"].count(" ") + row["response"].count(" ")) ** -2 for row in originals]  # what is short is asked again
+    lengths = [row["instruction"].count(" ") + row["response"].count(" ") for row in originals]
+    weights = [1 / (20 + length) if length > 20 else 1e-6 for length in lengths]  # of what is long enough to stay alike, rather the shorter
     copies = [(row, False) for row in rng.choices(originals, k=exact)] + [(row, True) for row in rng.choices(originals, weights, k=near)]
     everything = originals + [_copy(row, change, seen, rng) for row, change in copies]
     rng.shuffle(everything)

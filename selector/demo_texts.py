@@ -12,9 +12,9 @@ from typing import NamedTuple, TypeVar
 from selector import demo_lexicon as lexicon
 from selector import demo_words as words
 
-LONGEST = 900  # words of either side
+LONGEST = 750  # words of either side
 # Lengths in words (or sentences): exp of mean and standard deviation of their logarithm; a few texts are several times as long.
-PROSE_WORDS, PASSAGE_WORDS, SENTENCES_AROUND = (4.15, 0.4, 8), (3.9, 0.45, 3), (0.8, 0.45)
+PROSE_WORDS, PASSAGE_WORDS, SENTENCES_AROUND = (4.15, 0.4, 7), (3.9, 0.45, 3), (0.8, 0.45)
 LONG = 0.003  # of texts are several times as long
 TOGETHER = 0.4  # correlation of the lengths of both sides, where they are prose
 AGAIN = 0.2  # of the words of the tail were in the text before, since what a text is about comes back in it

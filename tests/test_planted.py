@@ -15,6 +15,7 @@ from selector.pool import Pool
 from selector.verdicts import verdicts
 
 ROWS = 300
+FIFTHS = 5
 SEEDS = range(50)
 SHARED = 10  # seeds that share their random subsets
 WORDS = {"datasets": ["demo"], "layers": {"macro": {"encoder": "static"}, "meso": {"tagger": "column:tags"}}}
@@ -73,10 +74,14 @@ def narrow(demo, side, layer):
         rows = zip(pool.column("topic").to_pylist(), pool.column("tags").to_pylist(), strict=True)
         without = [row for row, (topic, tags) in enumerate(rows) if third[topic] not in tags]
         return np.sort(np.random.default_rng(0).permutation(without)[:ROWS])
-    share = ROWS * sizes / sizes.sum()  # micro: as few tokens as can be, with each cluster's share of the rows
+    # Micro: of a third of the rows as few tokens as can be, with each cluster's share of the rows and, of those, of each fifth in length.
+    some = np.sort(np.random.default_rng(2).permutation(len(cluster))[: 3 * ROWS])
+    lengths = np.diff(facets[side].tokens().starts)
+    stratum = cluster * FIFTHS + np.argsort(np.argsort(lengths, kind="stable")) * FIFTHS // len(lengths)
+    share = np.bincount(stratum[some], minlength=len(sizes) * FIFTHS) * ROWS / len(some)
     quota = share.astype(int)
     quota[np.argsort(quota - share, kind="stable")[: ROWS - quota.sum()]] += 1
-    return grown(range(len(cluster)), types["micro"], most=False, quota=quota, stratum=cluster)
+    return grown(some, types["micro"], most=False, quota=quota, stratum=stratum)
 
 
 @pytest.mark.parametrize(("side", "layer"), PLACES, ids=[f"{side}-{layer}" for side, layer in PLACES])
