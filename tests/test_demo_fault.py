@@ -13,7 +13,6 @@ PLACES = [
     ("dpp", "micro", "response"),
     ("facility-location", "micro", "instruction"),
     ("dpp", "micro", "instruction"),
-    ("facility-location", "meso", "instruction"),
 ]
 
 
@@ -39,4 +38,13 @@ def test_cosine_leaves_the_selection_thin_and_overlap_makes_it_diverse(objective
     assert "thin" in words
     types, words = judged(objective, layer, side, "overlap", options)
     assert types > 1.2
+    assert words == ["diverse", "diverse"]
+
+
+@pytest.mark.parametrize("objective", ["facility-location", "dpp"])
+def test_tags_gain_as_well(objective, options):
+    before, words = judged(objective, "meso", "instruction", "cosine", options)
+    assert "diverse" not in words[:1]
+    after, words = judged(objective, "meso", "instruction", "overlap", options)
+    assert after > max(1.2, before)
     assert words == ["diverse", "diverse"]
