@@ -351,6 +351,14 @@ TASKS = {
         "Is it true that you have to {doing} before you {doing}?|Who invented the {thing}, and was it always "
         "{trait}?|When should one {doing} in {topic}?"
     ),
+    "classification": (
+        "Is this about {topic} or about {mass}? Answer in a word.|What kind of {noun} is meant here?|Which label fits, {adj} or {adj}?|"
+        "Say whether the text is {adj}, {adj} or neither."
+    ),
+    "extraction": (
+        "Which {noun} is named in the text?|Who {verbed} the {thing}?|Find the {noun} that is called {adj}.|In which year was the {thing} {verbed}?|"
+        "Copy the words about {mass}."
+    ),
     "troubleshooting": (
         "The {thing} does not behave after I {doing}. What went wrong?|Find out why my {thing} is {trait} although I "
         "{doing} {time}.|Help me: the {thing} broke while I tried to {doing}."
@@ -418,6 +426,53 @@ MANNERS = (
 SEASONS = "spring, summer, autumn, winter, season, year, month"
 RELATIVES = "aunt, neighbour, teacher, colleague, grandfather, sister, mentor, cousin, friend, uncle"
 COUNTS = "three, four, five, six, seven, eight"
+
+# Sentences around words of the long tail (`demo_lexicon`), for both sides.
+ASIDES = (
+    "for a {adj} {noun}| like the {nouns} in {land}| without {mass}| near {town}| in {year}| for {given} {surname}| and {verb} the {nouns}|"
+    " with {number} {nouns}| after the {adj} {noun}| as in `{code}`| for {adj} {nouns}| between {town} and {town}| on the {product}| about {mass}"
+)
+SHORT = (
+    "Define {mass}.|What is {mass}?|What has {mass} to do with the {thing}?|Who was {surname}?|What is a {noun}?|Draw a {noun}.|"
+    "Is {topic} {adj}?|Give another word for {adj}.|Is the {thing} {adj}?|What is the opposite of {adj}?|Use {adj} in a sentence.|"
+    "How far is it to {town}?|What is {town} known for?|How large is {land}?|Tell me about {land}.|Who is {given} in the story?|"
+    "Can a {noun} {doing}?|How many {nouns} are there?|Why do {nouns} need the {thing}?|What are {nouns}?|How do I {verb} the {thing}?|"
+    "What does it mean to {verb}?|Write a headline about {mass}.|Rhyme with {noun}.|Spell {verbed}.|Translate {verbing}.|"
+    "What does `{code}` do?|What happened in {year}?|Convert {number} {nouns}.|{topic}: {adj} or {trait}?|"
+    "{given}, a {noun} in {town}, wants to {doing}. How?|Rewrite: the {adj} {noun} {verbed} the {thing}."
+)
+PASSAGES = (
+    "Read this text:|Here is the passage.|Article:|The note says:|Consider the following paragraph.|Context:|Given the text below, answer.|"
+    "Use only what stands here."
+)
+FACTS = (
+    "{given}|{town}|{land}|{noun}|{nouns}|a {noun}|{adj}|{mass}|{adj}|{mass}|{nouns}|{town}|{verb}|{verbed}|{land}|{surname}|the {noun}|"
+    "{given} {surname}|a {adj} {noun}|{nouns} and {mass}|the {thing}, {adj}|{topic} and {mass}|{trait} and {adj}|{number} {nouns}|"
+    "`{code}`|{name}|the {nouns} of {town}|in {year}, near {town}|{verb} the {noun}|the {adj} {thing}|{doing} with {mass}|yes|no|{place}, {land}"
+)
+TAIL = (
+    "{given} {surname} {verbed} the {thing} in {town} in {year}.|The {adj} {noun} was {verbed} by {nouns} from {land}.|"
+    "In {land}, {nouns} {verb} the {thing} with {mass}.|There were {number} {nouns} and only one {thing}.|"
+    "Think of {mass}: it does not {verb} the {thing}, but it can {verb} a {noun}.|The {noun} and the {noun} are both {adj}.|"
+    "{mass} is what makes the {thing} so {adj}.|Call `{code}` before you {doing}.|The {product} has a {adj} {noun} and costs {number} dollars.|"
+    "My {relative} {given} was {verbing} {nouns} {time}.|A {noun} from {town} would rather {verb} than {doing}.|"
+    "Some say that the {thing} is {adj}; others point to {mass} and {mass}.|It takes {number} minutes to {doing}, or {number} with a {noun}.|"
+    "As a {noun}, {given} prefers {adj} {nouns} to {adj} ones.|Between {year} and {year} the {nouns} of {town} {verbed} {manner}.|"
+    "If a {noun} is {verbing}, {doing} and keep the {noun} {trait}.|The {adj} side of {topic} is {mass}.|"
+    "Put the {thing} beside the {noun}, the {noun} and the {noun}.|{surname} called it a {adj} kind of {mass}.|"
+    "Without {mass} there would be no {nouns}, no {nouns} and no {thing}.|The {thing} is not a {noun}, however {adj} it looks.|"
+    "{town} and {town} are known for {adj} {nouns}.|You can {verb} it, {verb} it or even {verb} it.|"
+    "{given} and {given} {verbed} the {noun} while the {noun} was {verbing}.|In the end the {noun} {verbed} the {adj} {thing}.|"
+    "According to {surname} ({year}), {mass} and {topic} have little in common.|A {adj} {noun} is worth {number} {nouns}.|"
+    "The value of `{code}` stays {adj} unless you {verb} the {noun}.|{verbing} the {nouns} is {adj} work, says {given} from {land}.|"
+    "Neither the {noun} nor the {nouns} were {adj} enough to {doing}.|We {verbed} {number} {nouns}, {number} of them {adj}.|"
+    "Ask the {noun} for a {adj} {thing}, since {mass} is {manner} rare in {place}."
+)
+
+# Verbs that end so double the last letter: omitted, compelling.
+DOUBLED = tuple(
+    "debug blur admit emit mmit omit rmit ubmit nsmit cquit mpel xpel repel spel bel cel uel vel nrol ulfil distil nfer refer deter cur gret quip rmat skim hug sob hrug drag".split()
+)
 
 # Names are put together from parts, so that each stays rare in the pool.
 FIRST = "Ad, Bel, Cor, Dar, El, Fen, Gil, Hal, Is, Jor, Kel, Lor, Mir, Nor, Ol, Per, Quin, Ros, Sal, Tam, Ul, Ver, Wil, Yar, Zel"

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LONGEST = 300  # lines
 LONGER = {
     "core.py": "every interface in one place, half of it docstrings",
+    "demo_lexicon.py": "word banks",
     "demo_words.py": "word banks",
 }
 

@@ -8,7 +8,9 @@ import pytest
 from selector import demo
 from selector.demo_words import TOPICS
 from selector.errors import InputError
+from selector.layers.micro import Micro
 from selector.normal import normalise
+from selector.options import Options, room
 from selector.pool import Pool
 
 
@@ -72,12 +74,17 @@ def test_copies_are_what_they_say(rows):
 
 
 def test_lengths_and_slots(rows):
-    for side, least, most in (("instruction", 8, 60), ("response", 10, 200)):
+    """Median, 99th percentile and longest of real pools, more or less: many short texts, few of several hundred words."""
+    for side, middle, high, longest in (("instruction", (18, 32), (80, 130), (150, 800)), ("response", (36, 54), (140, 260), (500, 800))):
         lengths = [len(row[side].split()) for row in rows]
-        assert least <= min(lengths)
-        assert max(lengths) <= most
-        assert np.percentile(lengths, 90) > 2 * np.percentile(lengths, 10)
+        assert min(lengths) <= 3
+        for at, (low, top) in ((50, middle), (99, high), (100, longest)):
+            assert low <= np.percentile(lengths, at) <= top, (side, at)
+        assert np.mean(np.array(lengths) <= 6) > 0.15
         assert not any("{" in row[side] or "}" in row[side] for row in rows)
+    sides = np.log([[len(row[side].split()) for side in ("instruction", "response")] for row in rows])
+    prose = sides[(sides > np.log(12)).all(axis=1)]
+    assert np.corrcoef(prose.T)[0, 1] > 0.1
 
 
 def test_tags_quality_and_sources(rows):
@@ -102,11 +109,26 @@ def test_tags_quality_and_sources(rows):
 
 def test_the_vocabulary_is_skewed(rows):
     df = Counter(word for row in rows for word in {word.strip(".,!?:;").lower() for word in row["response"].split()})
-    bands = [sum(low <= count <= high for count in df.values()) for low, high in ((1, 9), (10, 500), (501, 3000))]
+    bands = [sum(low <= count <= high for count in df.values()) for low, high in ((1, 1), (2, 13), (14, 500), (501, 3000))]
     assert bands[0] > 2000
-    assert bands[1] > 500
-    assert 20 < bands[2] < 200
-    assert df["the"] > 2900
+    assert bands[1] > 4000
+    assert bands[2] > 500
+    assert 5 < bands[3] < 100
+    prose = [row["response"].lower().split() for row in rows if row["response"].count(" ") > 20]
+    assert np.mean(["the" in row for row in prose]) > 0.95
+
+
+@pytest.mark.parametrize("side", ["instruction", "response"])
+def test_long_texts_have_many_tokens_of_the_mid_band_and_few_texts_have_none(side, tmp_path):
+    pool = Pool.read("demo")
+    with room(Options(cache=tmp_path)) as here:
+        types = Micro().types(pool.texts(side), here)
+    carried = np.diff(types.incidence.indptr)
+    assert types.facts["rows_without_types"] < 0.1 * len(pool)
+    assert 5 < carried.mean() < 13
+    assert np.percentile(carried, 90) > 2 * np.median(carried) > 6
+    lengths = np.log([len(text) for text in pool.texts(side).strings])
+    assert np.corrcoef(lengths, np.log1p(carried))[0, 1] > 0.7
 
 
 def test_the_sides_are_found(rows):

@@ -43,40 +43,46 @@ def references(demo):
     return list(measuring.readings(list(facets.values()), sets, only=JUDGED).values())
 
 
-def grown(candidates, incidence, most, quota=None, stratum=None):
+def grown(candidates, incidence, most, quota, stratum):
     """ROWS of the candidates, one after another the one with most (or fewest) types that none before has, within quotas of strata."""
-    left, chosen, seen = list(candidates), [], np.zeros(incidence.shape[1], bool)
-    spare = None if quota is None else quota.copy()
+    left, chosen, seen, spare = list(candidates), [], np.zeros(incidence.shape[1], bool), quota.copy()
     while len(chosen) < ROWS:
         new = incidence[left] @ (~seen).astype(float)
-        if spare is not None:
-            new[spare[stratum[left]] <= 0] = np.inf
+        new[spare[stratum[left]] <= 0] = -np.inf if most else np.inf
         row = left.pop(int(np.argmax(new) if most else np.argmin(new)))
         chosen.append(row)
         seen[incidence[[row]].indices] = True
-        if spare is not None:
-            spare[stratum[row]] -= 1
+        spare[stratum[row]] -= 1
     return np.sort(chosen)
 
 
+def quotas(stratum, some):
+    """ROWS shared out among strata as these rows are."""
+    share = np.bincount(stratum[some], minlength=stratum.max() + 1) * ROWS / len(some)
+    quota = share.astype(int)
+    quota[np.argsort(quota - share, kind="stable")[: ROWS - quota.sum()]] += 1
+    return quota
+
+
 def narrow(demo, side, layer):
-    """A set that is narrow at one layer of a side and there alone."""
+    """A set that is narrow at one layer of a side and there alone; where tokens are counted, of the lengths of rows at random."""
     pool, facets = demo
     types = {name: facets[side].types(name).incidence for name in ("macro", "meso", "micro")}
     cluster = types["macro"].indices  # each row has one
-    sizes = np.bincount(cluster)
-    if layer == "macro":  # of the largest clusters only, with as many tags and tokens as can be
-        kept = np.argsort(-sizes, kind="stable")[:14]
-        return grown(np.flatnonzero(np.isin(cluster, kept)), hstack([types["meso"], types["micro"]], format="csr"), most=True)
+    lengths = np.diff(facets[side].tokens().starts)
+    fifth = np.argsort(np.argsort(lengths, kind="stable")) * 5 // len(lengths)
+    if layer == "macro":  # of the largest clusters only, with as many tags and tokens as some rows of theirs allow
+        kept = np.argsort(-np.bincount(cluster), kind="stable")[:14]
+        some = np.sort(np.random.default_rng(0).permutation(np.flatnonzero(np.isin(cluster, kept)))[:500])
+        return grown(some, hstack([types["meso"], types["micro"]], format="csr"), True, quotas(fifth, some), fifth)
     if layer == "meso":  # every topic has three tags, which its texts know nothing of: rows without the third
         third = {topic: words.split("|")[0].split(",")[2].strip() for topic, words in TOPICS.items()}
         rows = zip(pool.column("topic").to_pylist(), pool.column("tags").to_pylist(), strict=True)
         without = [row for row, (topic, tags) in enumerate(rows) if third[topic] not in tags]
         return np.sort(np.random.default_rng(0).permutation(without)[:ROWS])
-    share = ROWS * sizes / sizes.sum()  # micro: as few tokens as can be, with each cluster's share of the rows
-    quota = share.astype(int)
-    quota[np.argsort(quota - share, kind="stable")[: ROWS - quota.sum()]] += 1
-    return grown(range(len(cluster)), types["micro"], most=False, quota=quota, stratum=cluster)
+    # Micro: as few tokens as some rows allow, with each cluster's share of the rows and of each fifth in length.
+    some, stratum = np.sort(np.random.default_rng(3).permutation(len(cluster))[: 4 * ROWS]), cluster * 5 + fifth
+    return grown(some, types["micro"], False, quotas(stratum, some), stratum)
 
 
 @pytest.mark.parametrize(("side", "layer"), PLACES, ids=[f"{side}-{layer}" for side, layer in PLACES])
