@@ -1,4 +1,4 @@
-"""The texts of the demo pool: templates filled with the words of a topic and with words of a long tail, at lengths like those of real pools."""
+"""The texts of the demo pool: templates filled with words of a topic and of a long tail, as long as texts of real pools."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _response(task: str, topic: Topic, shared: float, fill: _Fill, rng: random.R
         return fill(_one(FACTS, rng), FACT_REACH) + rng.choice(("", "."))
     wanted = topic.long * LENGTH.get(task, 1.0) * _words(PROSE_WORDS, _near(shared, rng), rng)
     between = "\n" if task in ("list", "step by step", "planning") else " "
-    opening = fill(_one(OPENERS[task] if task in OPENERS else TAIL, rng))
+    opening = fill(_one(OPENERS.get(task, TAIL), rng))
     if wanted < 25 and rng.random() < 0.8:
         opening = _with_aside(opening, fill, rng)
     text = _prose(int(wanted) - len(opening.split()), fill, rng, between)
@@ -167,9 +167,8 @@ def _made_up(slot: str, tail: Callable[[str], str], rng: random.Random) -> str:
     if slot == "code":
         verb, noun = tail("verb"), tail("noun")
         shape = rng.randrange(4)
-        return (f"{verb}_{noun}()", f"{verb}{noun.title()}", f"{noun}.{verb}({rng.randrange(100)})", f"{noun.title()}{verb.title()}er")[
-            shape
-        ]
+        call = f"{noun}.{verb}({rng.randrange(100)})"
+        return (f"{verb}_{noun}()", f"{verb}{noun.title()}", call, f"{noun.title()}{verb.title()}er")[shape]
     return f"{name(rng)} {_one('ABCDEGKLMQRSTVXZ', rng)}{rng.randrange(10, 1000)}"  # a product
 
 

@@ -356,7 +356,8 @@ TASKS = {
         "Say whether the text is {adj}, {adj} or neither."
     ),
     "extraction": (
-        "Which {noun} is named in the text?|Who {verbed} the {thing}?|Find the {noun} that is called {adj}.|In which year was the {thing} {verbed}?|"
+        "Which {noun} is named in the text?|Who {verbed} the {thing}?|Find the {noun} that is called {adj}.|"
+        "In which year was the {thing} {verbed}?|"
         "Copy the words about {mass}."
     ),
     "troubleshooting": (
@@ -430,7 +431,8 @@ COUNTS = "three, four, five, six, seven, eight"
 # Sentences around words of the long tail (`demo_lexicon`), for both sides.
 ASIDES = (
     "for a {adj} {noun}| like the {nouns} in {land}| without {mass}| near {town}| in {year}| for {given} {surname}| and {verb} the {nouns}|"
-    " with {number} {nouns}| after the {adj} {noun}| as in `{code}`| for {adj} {nouns}| between {town} and {town}| on the {product}| about {mass}"
+    " with {number} {nouns}| after the {adj} {noun}| as in `{code}`| for {adj} {nouns}| between {town} and {town}|"
+    " on the {product}| about {mass}"
 )
 SHORT = (
     "Define {mass}.|What is {mass}?|What has {mass} to do with the {thing}?|Who was {surname}?|What is a {noun}?|Draw a {noun}.|"
@@ -448,15 +450,18 @@ PASSAGES = (
 FACTS = (
     "{given}|{town}|{land}|{noun}|{nouns}|a {noun}|{adj}|{mass}|{adj}|{mass}|{nouns}|{town}|{verb}|{verbed}|{land}|{surname}|the {noun}|"
     "{given} {surname}|a {adj} {noun}|{nouns} and {mass}|the {thing}, {adj}|{topic} and {mass}|{trait} and {adj}|{number} {nouns}|"
-    "`{code}`|{name}|the {nouns} of {town}|in {year}, near {town}|{verb} the {noun}|the {adj} {thing}|{doing} with {mass}|yes|no|{place}, {land}"
+    "`{code}`|{name}|the {nouns} of {town}|in {year}, near {town}|{verb} the {noun}|the {adj} {thing}|"
+    "{doing} with {mass}|yes|no|{place}, {land}"
 )
 TAIL = (
     "{given} {surname} {verbed} the {thing} in {town} in {year}.|The {adj} {noun} was {verbed} by {nouns} from {land}.|"
     "In {land}, {nouns} {verb} the {thing} with {mass}.|There were {number} {nouns} and only one {thing}.|"
     "Think of {mass}: it does not {verb} the {thing}, but it can {verb} a {noun}.|The {noun} and the {noun} are both {adj}.|"
-    "{mass} is what makes the {thing} so {adj}.|Call `{code}` before you {doing}.|The {product} has a {adj} {noun} and costs {number} dollars.|"
+    "{mass} is what makes the {thing} so {adj}.|Call `{code}` before you {doing}.|"
+    "The {product} has a {adj} {noun} and costs {number} dollars.|"
     "My {relative} {given} was {verbing} {nouns} {time}.|A {noun} from {town} would rather {verb} than {doing}.|"
-    "Some say that the {thing} is {adj}; others point to {mass} and {mass}.|It takes {number} minutes to {doing}, or {number} with a {noun}.|"
+    "Some say that the {thing} is {adj}; others point to {mass} and {mass}.|"
+    "It takes {number} minutes to {doing}, or {number} with a {noun}.|"
     "As a {noun}, {given} prefers {adj} {nouns} to {adj} ones.|Between {year} and {year} the {nouns} of {town} {verbed} {manner}.|"
     "If a {noun} is {verbing}, {doing} and keep the {noun} {trait}.|The {adj} side of {topic} is {mass}.|"
     "Put the {thing} beside the {noun}, the {noun} and the {noun}.|{surname} called it a {adj} kind of {mass}.|"
@@ -470,8 +475,40 @@ TAIL = (
 )
 
 # Verbs that end so double the last letter: omitted, compelling.
-DOUBLED = tuple(
-    "debug blur admit emit mmit omit rmit ubmit nsmit cquit mpel xpel repel spel bel cel uel vel nrol ulfil distil nfer refer deter cur gret quip rmat skim hug sob hrug drag".split()
+DOUBLED = (
+    "debug",
+    "blur",
+    "admit",
+    "emit",
+    "mmit",
+    "omit",
+    "rmit",
+    "ubmit",
+    "nsmit",
+    "cquit",
+    "mpel",
+    "xpel",
+    "repel",
+    "spel",
+    "bel",
+    "cel",
+    "uel",
+    "vel",
+    "nrol",
+    "ulfil",
+    "distil",
+    "nfer",
+    "refer",
+    "deter",
+    "cur",
+    "gret",
+    "quip",
+    "rmat",
+    "skim",
+    "hug",
+    "sob",
+    "hrug",
+    "drag",
 )
 
 # Names are put together from parts, so that each stays rare in the pool.
