@@ -73,7 +73,8 @@ def test_levels_are_measured_at_every_layer(written):
     layers = pyarrow.csv.read_csv(folder / "cross-layer.csv").to_pydict()
     assert set(layers) == {"level", *(f"{side}/{layer}" for side in ("instruction", "response") for layer in ("macro", "meso", "micro"))}
     moved = layers["response/micro"]
-    assert moved[0] < -2 < moved[0] + 2 < moved[2]  # narrow at the bottom, and rising
+    assert moved[0] < -2  # narrow at the bottom, and rising
+    assert moved[0] + 2 < moved[2]
     measures = pyarrow.csv.read_csv(folder / "measures.csv").to_pylist()
     entropy = [line["value"] for line in measures if (line["side"], line["layer"], line["measure"]) == ("response", "macro", "Vendi score")]
     assert len(entropy) == 3

@@ -70,18 +70,18 @@ def narrow(demo, side, layer):
     types = {name: facets[side].types(name).incidence for name in ("macro", "meso", "micro")}
     cluster = types["macro"].indices  # each row has one
     lengths = np.diff(facets[side].tokens().starts)
-    fifth = np.argsort(np.argsort(lengths, kind="stable")) * 5 // len(lengths)
+    third = np.argsort(np.argsort(lengths, kind="stable")) * 3 // len(lengths)
     if layer == "macro":  # of the largest clusters only, with as many tags and tokens as some rows of theirs allow
         kept = np.argsort(-np.bincount(cluster), kind="stable")[:14]
         some = np.sort(np.random.default_rng(0).permutation(np.flatnonzero(np.isin(cluster, kept)))[:500])
-        return grown(some, hstack([types["meso"], types["micro"]], format="csr"), True, quotas(fifth, some), fifth)
-    if layer == "meso":  # every topic has three tags, which its texts know nothing of: rows without the third
-        third = {topic: words.split("|")[0].split(",")[2].strip() for topic, words in TOPICS.items()}
+        return grown(some, hstack([types["meso"], types["micro"]], format="csr"), True, quotas(third, some), third)
+    if layer == "meso":  # every topic has three tags, which its texts know nothing of: rows without the last
+        last = {topic: words.split("|")[0].split(",")[2].strip() for topic, words in TOPICS.items()}
         rows = zip(pool.column("topic").to_pylist(), pool.column("tags").to_pylist(), strict=True)
-        without = [row for row, (topic, tags) in enumerate(rows) if third[topic] not in tags]
+        without = [row for row, (topic, tags) in enumerate(rows) if last[topic] not in tags]
         return np.sort(np.random.default_rng(0).permutation(without)[:ROWS])
-    # Micro: as few tokens as some rows allow, with each cluster's share of the rows and of each fifth in length.
-    some, stratum = np.sort(np.random.default_rng(3).permutation(len(cluster))[: 4 * ROWS]), cluster * 5 + fifth
+    # Micro: as few tokens as half of the rows allow, with each cluster's share of the rows and of each third in length.
+    some, stratum = np.sort(np.random.default_rng(4).permutation(len(cluster))[: 5 * ROWS]), cluster * 3 + third
     return grown(some, types["micro"], False, quotas(stratum, some), stratum)
 
 
