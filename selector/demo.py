@@ -37,7 +37,8 @@ def table(rows: int = 3000, seed: int = 0) -> pa.Table:
 
     Planted: 60 topics whose sizes follow r^-1.35 (`topic`), each with words of its own; 3 to 5 `tags` a row; 2 % exact and 4 % near
     copies (`copy_of` names the original); four unequal sources that lean to topics; `quality` in 0..1, independent of everything
-    else; function words everywhere, names that occur once or twice. Instructions have 8 to 60 words, responses 10 to 200.
+    else; function words everywhere. Lengths and vocabulary have the shape of real pools: a fifth of the texts are a few words, a few
+    are several hundred; words of a long tail occur a few times each, long texts carry many of them, short ones one or two.
     """
     if rows < 1:
         raise InputError(f"the demo pool needs at least one row; {rows} were asked for.")

@@ -57,7 +57,7 @@ def test_a_line_a_run_with_what_is_known_of_its_set(ladder, tmp_path):
     ]  # fmt: skip
     assert {(one["side"], one["layer"], one["size"], one["easy"]) for one in found} == {("response", "micro", "60", "1.5")}
     assert [one["achieved"] for one in found] == ["0.0", "0.0", "100.0", "100.0"]
-    assert all(10 < float(one["mean_tokens"]) < 500 for one in found)
+    assert all(1 <= float(one["mean_tokens"]) < 500 for one in found)  # of sets that carry few types: short answers
     assert "diversity-selector" in json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))["versions"]
 
 
