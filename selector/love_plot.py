@@ -147,7 +147,9 @@ def _levels(one: Mapping[str, Any]) -> list[Line]:
     def farthest(level: str) -> float:
         return min(before(level), *(-_size(after["levels"][level]) for after in one["after"].values()))
 
-    chosen = sorted(one["before"]["levels"], key=lambda level: (farthest(level), level))[:LEVELS]
+    worst = dict.fromkeys(after["level"] for after in one["after"].values())  # of each set, which is never hidden
+    others = sorted(one["before"]["levels"].keys() - worst.keys(), key=lambda level: (farthest(level), level))
+    chosen = [*worst, *others[: max(0, LEVELS - len(worst))]]
     return [_line(f"{one['name']}: {level}", one, level) for level in sorted(chosen, key=lambda level: (before(level), level))]
 
 

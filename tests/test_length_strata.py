@@ -81,9 +81,9 @@ def test_any_order_of_picks_fills_every_stratum_to_its_share(tokens, seed, data)
 def test_small_budgets_are_spread_over_all_lengths():
     tokens = np.random.default_rng(0).lognormal(4, 1, 5000).astype(np.int64)
     everyone = np.arange(5000)
-    for budget in (20, 50, 100, 1000):
+    for budget in (20, 50, 100, 400):
         held = hold(tokens, everyone, budget, [], None, None)
-        means = [tokens[filled(held.limit, everyone, np.random.default_rng(seed))].mean() for seed in range(20)]
+        means = [tokens[filled(held.limit, everyone, np.random.default_rng(seed))].mean() for seed in range(5)]
         assert np.mean(means) == pytest.approx(tokens.mean(), rel=0.05), budget
 
 

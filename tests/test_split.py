@@ -101,8 +101,15 @@ def test_the_diverse_set_is_what_select_would_pick(source, options):
     assert made.manifest["objective"]["name"] == "coverage"
 
 
-def test_the_narrow_set_is_narrow_and_the_diverse_one_diverse(split):
-    told = split.manifest["split"]["sets"]
+def test_a_narrow_set_that_is_hardly_narrow_is_said(split):
+    types = {name: one["types"]["micro/response"] for name, one in split.manifest["split"]["sets"].items()}
+    hardly = types["narrow"] > splits.HARDLY * min(types[f"random-{number}"] for number in (1, 2, 3))
+    assert hardly == any("hardly narrow" in note for note in split.manifest["notes"])
+
+
+def test_the_narrow_set_is_narrow_and_the_diverse_one_diverse(source, options):
+    words = {"match": "source", "low": True, "layers": LAYERS, "options": options}  # lengths leave little room in a small pool
+    told = splits.split(source, budget=BUDGET, **words).manifest["split"]["sets"]
     types = {name: one["types"]["micro/response"] for name, one in told.items()}
     values = {name: one["value"] for name, one in told.items()}
     random = [f"random-{number}" for number in (1, 2, 3)]
