@@ -27,6 +27,7 @@ from selector.core import (
     Rows,
     Similarity,
     Texts,
+    Tokens,
     Types,
     WholeSets,
     Worded,
@@ -56,6 +57,7 @@ class Assembly:
     tables: dict[str, pa.Table]  # vocabularies, by file name
     costs: Gains | None  # (n,) tokens of each row, where there is a token budget
     tokens_of: str  # whose tokens `lengths` are: instruction, response or both
+    counted: Mapping[str, Tokens]  # of each of these sides
     lengths: NDArray[np.int64]  # (n,) tokens of each row
     held: Held | None  # how the lengths of the picks are kept to those of the pool; None where they are free
 
@@ -97,9 +99,8 @@ def assemble(recipe: Recipe, pool: Pool, kept: Rows, room: Room) -> Assembly:
     named = naming.parts(recipe)
     costs = None if wanted.token_budget is None else _token_costs(recipe, pool, room)
     tokens_of = looked_at(recipe, named)
-    lengths = np.zeros(len(pool), np.int64)
-    for one in sides_of(tokens_of):
-        lengths += tokenizers.tokens(pool.texts(one), recipe.tokenizer, room).lengths
+    counted = {one: tokenizers.tokens(pool.texts(one), recipe.tokenizer, room) for one in sides_of(tokens_of)}
+    lengths = sum((one.lengths for one in counted.values()), np.zeros(len(pool), np.int64))
     limit, held = _limit(recipe, named, pool, candidates, costs, lengths)
     views: dict[str, dict[str, Any]] = {"vectors": {}, "types": {}, "scores": _all_scores(named, pool, kept)}
     facts: dict[str, Any] = {}
@@ -124,7 +125,7 @@ def assemble(recipe: Recipe, pool: Pool, kept: Rows, room: Room) -> Assembly:
         objective = mixture.balanced(whole, tuple(part.weight for part in named), ground, candidates, kept, limit.most, rng)
     problem = Problem(ground, objective, limit, kept, candidates)
     optimizer = naming.optimizer(wanted.optimizer, wanted.optimizer_options)
-    return Assembly(problem, optimizer, named, facts, tables, costs, tokens_of, lengths, held)
+    return Assembly(problem, optimizer, named, facts, tables, costs, tokens_of, counted, lengths, held)
 
 
 def _one_similarity(recipe: Recipe, needs: list[Need]) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from selector import measuring, tokenizers
+from selector import measuring
 from selector.assembly import Assembly, sides_of
-from selector.core import Measure, Outcome, Reading, Room, Rows, Similarity, Texts, Tokens, Types
+from selector.core import Measure, Outcome, Reading, Room, Rows, Similarity, Tokens, Types
 from selector.errors import InputError
 from selector.features import SparseVectors
 from selector.matching import Shortfall
@@ -21,7 +21,6 @@ from selector.measures.token_bands import TokenBands
 from selector.measures.type_counts import TypeCounts
 from selector.measures.type_pairs import TypePairs
 from selector.measuring import Gauge, Readings
-from selector.pool import Pool
 from selector.recipe import Recipe
 from selector.verdicts import verdicts
 
@@ -63,7 +62,7 @@ class _Place:
         return self.carried
 
 
-def diversity(recipe: Recipe, usable: Pool, assembled: Assembly, outcome: Outcome, room: Room) -> list[dict[str, Any]]:
+def diversity(recipe: Recipe, assembled: Assembly, outcome: Outcome, room: Room) -> list[dict[str, Any]]:
     """One entry (JSON values) for each layer and side that the objective reads: figures, and thin, as random or diverse.
 
     The picks are held against 10 random sets of as many candidates, and 10 with the same lengths in tokens of that side; kept rows belong
@@ -74,8 +73,7 @@ def diversity(recipe: Recipe, usable: Pool, assembled: Assembly, outcome: Outcom
     if len(outcome.rows) < 2:
         return []
     places = dict.fromkeys(place for part in assembled.parts for place in part.places)
-    counted: dict[str, Tokens] = {}
-    return [_entry(recipe, place, usable, assembled, outcome, room, counted) for place in places]
+    return [_entry(recipe, place, assembled, outcome, room) for place in places]
 
 
 def advice(recipe: Recipe, entries: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -100,20 +98,17 @@ def _ways(recipe: Recipe, entry: Mapping[str, Any]) -> list[str]:
     return [way for way, helps in ways.items() if helps] or [f"try --objective {'coverage' if wanted.objective != 'coverage' else 'dpp'}"]
 
 
-def _entry(
-    recipe: Recipe, place: str, usable: Pool, assembled: Assembly, outcome: Outcome, room: Room, counted: dict[str, Tokens]
-) -> dict[str, Any]:
+def _entry(recipe: Recipe, place: str, assembled: Assembly, outcome: Outcome, room: Room) -> dict[str, Any]:
     layer, _, side = place.rpartition("/")
     problem, picks = assembled.problem, np.sort(outcome.rows)
-    if side not in counted:
-        counted[side] = _tokens([usable.texts(one) for one in sides_of(side)], recipe.tokenizer, room)
+    counted = _joined([assembled.counted[one] for one in sides_of(side)])
     vectors = problem.ground.vectors.get(place)
     types = problem.ground.types.get(place) or (_types(vectors) if isinstance(vectors, SparseVectors) else None)
     if side == "both" and types is not None:
         types = Types(types.incidence, types.names, {"low": 0, "high": 0})  # two bands have no common bounds; only the entropy is shown
     everyone = np.random.default_rng([recipe.seed, 3]).permutation(problem.ground.size)
     stands_for = np.sort(everyone[:STANDS_FOR])
-    aspect = _Place(side, recipe.seed, room.threads or os.cpu_count() or 1, room.memory, stands_for, counted[side], vectors, types)
+    aspect = _Place(side, recipe.seed, room.threads or os.cpu_count() or 1, room.memory, stands_for, counted, vectors, types)
     random = measuring.at_random(problem.candidates, len(picks), SETS, (recipe.seed, 0))
     alike, short = measuring.matched(aspect, [picks], problem.candidates, SETS, (recipe.seed, 1))
     sets = {
@@ -124,7 +119,7 @@ def _entry(
     with_kept = {name: np.union1d(rows, problem.kept) for name, rows in sets.items()}
     found = measuring.read([aspect], with_kept, _families(layer, aspect), room.progress)
     beside = {kind: [found[f"{kind} {number}"] for number in range(SETS)] for kind in ("random", "alike")}
-    tokens = counted[side].lengths
+    tokens = counted.lengths
     return {
         "layer": layer,
         "side": side,
@@ -158,9 +153,8 @@ def _types(vectors: SparseVectors) -> Types:
     return Types(incidence, (), vectors.facts)
 
 
-def _tokens(sides: Sequence[Texts], tokenizer: str, room: Room) -> Tokens:
-    """Of these sides, each row's one after another."""
-    found = [tokenizers.tokens(texts, tokenizer, room) for texts in sides]
+def _joined(found: Sequence[Tokens]) -> Tokens:
+    """The tokens of one side, or of both, each row's one after another."""
     if len(found) == 1:
         return found[0]
     starts = sum((one.starts for one in found), np.zeros_like(found[0].starts))

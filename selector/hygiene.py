@@ -155,7 +155,8 @@ def _blank(instructions: Texts, responses: Texts, unusable: str, kept: NDArray[n
         if kept[position]:
             continue
         for side, text in zip(("instruction", "response"), pair, strict=True):
-            if all(unicodedata.category(letter) in ("Cc", "Cf", "Zs", "Zl", "Zp") for letter in text):
+            # A letter or digit at the start, as nearly all texts have, says at once that something is written.
+            if not text[:1].isalnum() and all(unicodedata.category(letter) in ("Cc", "Cf", "Zs", "Zl", "Zp") for letter in text):
                 if unusable == "error":
                     number = int((~kept[:position]).sum())
                     raise InputError(f"row {number} of the pool has a blank {side} ({text[:20]!r}); mend it, or set unusable to 'drop'.")

@@ -124,7 +124,7 @@ def _solve(recipe: Recipe, given: Pool | None, here: Room) -> Selection:
     with stage("hygiene", seconds):
         rows = preparing.clean(rows, rules, here, naming.meaning(recipe, here))
     rows, assembled, outcome = chosen(recipe, rows, rules, here, seconds)
-    found = judged(recipe, rows, assembled, outcome, here, seconds)
+    found = judged(recipe, assembled, outcome, here, seconds)
     picked = rows.pool.take(rows.stays[outcome.rows])  # not from everything, where the columns are those of the kept rows too
     seconds["total"] = time.monotonic() - began
     manifest = manifests.manifest(recipe, rows, outcome, assembled, seconds, found, diversity.advice(recipe, found))
@@ -132,14 +132,12 @@ def _solve(recipe: Recipe, given: Pool | None, here: Room) -> Selection:
     return Selection(picked, outcome, manifest, {**left_out, **assembled.tables})
 
 
-def judged(
-    recipe: Recipe, rows: Prepared, assembled: assembly.Assembly, outcome: Outcome, here: Room, seconds: dict[str, float]
-) -> list[dict[str, Any]]:
+def judged(recipe: Recipe, assembled: assembly.Assembly, outcome: Outcome, here: Room, seconds: dict[str, float]) -> list[dict[str, Any]]:
     """How diverse the picks are at what was looked at; nothing where the recipe leaves the verdict out."""
     if not recipe.select.verdict:
         return []
     with stage("verdict", seconds):
-        return diversity.diversity(recipe, rows.usable, assembled, outcome, here)
+        return diversity.diversity(recipe, assembled, outcome, here)
 
 
 def opened(recipe: Recipe, given: Pool | None, here: Room, seconds: dict[str, float]) -> tuple[Prepared, Hygiene]:

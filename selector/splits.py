@@ -142,7 +142,7 @@ def _solve(recipe: SplitRecipe, given: Pool | None, here: Room) -> Split:
         balance = balances.balance(matched, others, outcome.rows, np.arange(len(ours)), sets) | {"not_shown": not_shown}
     with stage("values", seconds):
         told = {name: _told(name, one, assembled, outcome, types) for name, one in {"diverse": outcome.rows, **sets}.items()}
-    found = running.judged(selecting, rows, assembled, outcome, here, seconds)
+    found = running.judged(selecting, assembled, outcome, here, seconds)
     said = diversity.advice(selecting, found)
     seconds["total"] = time.monotonic() - began
     manifest = manifests.manifest(selecting, rows, outcome, assembled, seconds, found, said) | manifests.circumstances(recipe, seconds)

@@ -1,6 +1,7 @@
 """The pool: ids, rows, parts, sums, fingerprints; and what inspect says of one."""
 
 import json
+import unicodedata
 
 import numpy as np
 import pyarrow as pa
@@ -180,6 +181,14 @@ def test_normalise():
     assert normalise("你 好") != normalise("你好")
     for text in ("ẞ\u0345 x", "ΌΣΟΣ", "ǰ\u0323"):
         assert normalise(normalise(text)) == normalise(text)
+
+
+def test_ascii_has_the_form_that_any_text_has():
+    rng = np.random.default_rng(0)
+    for length in range(400):
+        text = "".join(map(chr, rng.integers(0, 128, length % 40)))
+        form = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+        assert normalise(text) == " ".join(form.split())
 
 
 def test_inspect():
