@@ -27,7 +27,7 @@ from scipy import sparse as scipy_sparse
 
 from selector.core import NO_ROWS, Ground, Problem, Types
 from selector.engine import select
-from selector.features import dense, sparse, tidy
+from selector.features import dense, overlap, sparse, tidy
 from selector.limits import Count
 from selector.objectives.coverage import Coverage
 from selector.objectives.dpp import Dpp
@@ -37,7 +37,7 @@ LINES: dict[str, tuple[Any, int]] = {
     "dpp linear, dense": (Dpp("dense"), 10_000),
     "dpp linear ridge 0.1, dense": (Dpp("dense", ridge=0.1), 10_000),
     "dpp rbf, dense": (Dpp("dense", kernel="rbf"), 1_000),
-    "dpp linear, sparse": (Dpp("sparse"), 2_000),
+    "dpp linear, sparse": (Dpp("overlap"), 10_000),
     "dpp rbf, sparse": (Dpp("sparse", kernel="rbf"), 1_000),
     "k-dpp, dense": (KDpp("dense"), 200),
     "coverage sqrt": (Coverage("types"), 10_000),
@@ -119,6 +119,9 @@ def ground(asked: argparse.Namespace, feature: str) -> Ground:
     if feature == "types":
         return Ground(types.shape[0], types={"types": Types(types, range(types.shape[1]))}, memory=memory)
     rarity = np.log1p(types.shape[0] / np.maximum(1, np.bincount(types.indices, minlength=types.shape[1])))
+    if feature == "overlap":
+        shared = overlap(types, rarity, source="the types", facts={})
+        return Ground(shared.size, {"overlap": shared}, memory=memory)
     weighted = types.copy()
     weighted.data = rarity[types.indices].astype(np.float32)
     vectors = sparse(weighted)

@@ -45,6 +45,8 @@ CENTRES = 4.0  # and of one comparison of all rows with the centres of the cells
 WALKED = 38.0  # facility location, sparse: multiples of all walks over postings
 COUNTED = 24.0  # coverage: multiples of all types carried
 ASKED = 1500.0  # DPP by its dual: whole evaluations that a pick costs as much as
+FOLLOWED = 20  # steps of a gain that missed some picks, and of a type in a pick's direction
+DOUBLE = 6  # one product in float64 on one thread, the random reference counted in, beside one in float32 on all
 BROUGHT = 8.0  # DPP by its factor: multiples of all rows' lines to all picks
 CLUSTERED = 2.2  # k-means: multiples of the products of one pass, for each pass and the last look
 APART = {KCentre: (1.4, 6.0), Mmr: (1.4, 6.0), MaxMin: (4.3, 20.0), ReprFilter: (0.5, 1.0)}  # multiples of n k d and, sparse, of n k
@@ -224,5 +226,10 @@ def _dpp(objective: Dpp, optimizer: str, options: Options, shape: Shape) -> Cost
     if objective.kernel == "linear" and not shape.sparse and shape.dimensions <= DUAL_DIMENSIONS:
         asked = shape.rows + ASKED * shape.picks if optimizer == "lazy" else _asked(optimizer, options, shape, 1.0)
         return Cost(flops=2.0 * asked * shape.dimensions**2)
+    if objective.kernel == "linear" and shape.sparse:
+        shared = shape.picks * shape.walks / max(1, shape.rows)  # picks that share a type with a row
+        brought = shape.rows * shape.entries + FOLLOWED * shape.dimensions + shape.picks * shared / 3  # for each pick
+        walks = shape.picks * brought + FOLLOWED * _asked(optimizer, options, shape, 1.0)
+        return Cost(flops=DOUBLE * shape.picks**3 / 3, walks=walks, bytes=8.0 * shape.picks * shape.picks)
     steps = shape.picks / 2 + (64 if shape.sparse else shape.dimensions)  # of an entry
     return Cost(flops=BROUGHT * 2.0 * shape.rows * shape.picks * steps, bytes=16.0 * shape.picks * shape.picks)
