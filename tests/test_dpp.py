@@ -19,7 +19,7 @@ from selector.kernels.determinant import BAND, log_det
 from selector.kernels.dual import Dual
 from selector.kernels.factor import Factor, factor_bytes, forecast
 from selector.kernels.inner import add_eight
-from selector.kernels.inverse import BLOCK, Inverse
+from selector.kernels.inverse import BLOCK, Inverse, band_bytes
 from selector.kernels.lines import PAGE, Lines, line_pages, pick_line, read, write
 from selector.kernels.sparse_dual import SparseDual, least_bytes
 from selector.kernels.team import Team
@@ -239,7 +239,7 @@ def test_an_inverse_that_grows_is_the_inverse(threads: int, room: int | None) ->
     matrix = rows @ rows.T + np.diag(rng.uniform(0.5, 2, size))
     numba.set_num_threads(threads)
     try:
-        grown, team = Inverse(room or 8 * BLOCK**2 * 15), Team()
+        grown, team = Inverse(room or band_bytes(size)), Team()
         for first in range(0, size, BLOCK):
             last, wanted = first + BLOCK, np.linalg.inv(matrix[: first + BLOCK, : first + BLOCK])
             new = matrix[:first, first:last]

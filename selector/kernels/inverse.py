@@ -11,6 +11,7 @@ from selector.core import Gains, Rows
 from selector.kernels.team import Team
 
 BLOCK = 64  # rows by which it grows
+WIDE = 8 * BLOCK  # columns of the mirror that lie together: a page of memory
 
 
 def band_bytes(rows: int) -> int:
@@ -35,7 +36,7 @@ class Inverse:
 
     @property
     def nbytes(self) -> int:
-        return band_bytes(self.size) * (2 if self.mirrored else 1)
+        return band_bytes(self.size) + (_mirror_bytes(self.size) if self.mirrored else 0)
 
     def times(self, places: Rows, values: Gains, team: Team) -> Gains:
         """(k,) G^-1 u of the u with these values at these places, ascending. O(k) for each of them."""
@@ -55,7 +56,8 @@ class Inverse:
         """
         blocks, inverse = self.size // BLOCK, np.linalg.inv(lower)
         moved = gathered @ inverse.T  # (k, BLOCK)
-        if self.mirrored and 2 * band_bytes(self.size + BLOCK) > self.memory:
+        grown = self.size + BLOCK
+        if self.mirrored and band_bytes(grown) + _mirror_bytes(grown) + 24 * BLOCK * grown > self.memory:  # its columns at work as well
             self.mirror, self.mirrored = np.empty(0), False
 
         def raise_band(block: int) -> None:
@@ -77,8 +79,16 @@ class Inverse:
 
     def _reflect(self, block: int, band: NDArray[np.float64]) -> None:
         if self.mirrored:
-            start = BLOCK**2 * block * (block - 1) // 2
-            self.mirror[start : start + BLOCK**2 * block].reshape(block * BLOCK, BLOCK)[:] = band[:, : block * BLOCK].T
+            wide, place = divmod(block * BLOCK, WIDE)
+            start = WIDE**2 * wide * (wide + 1) // 2
+            columns = self.mirror[start : start + WIDE**2 * (wide + 1)].reshape(-1, WIDE)
+            columns[: block * BLOCK, place : place + BLOCK] = band[:, : block * BLOCK].T
+
+
+def _mirror_bytes(rows: int) -> int:
+    """What the mirror takes for so many rows, whole pages of columns."""
+    wide = -(-rows // WIDE)
+    return 8 * WIDE**2 * wide * (wide + 1) // 2
 
 
 @njit(cache=True, nogil=True)
@@ -92,15 +102,17 @@ def _times(places, values, half, mirror, mirrored, first, last, out):  # type: i
         begin, end = first * BLOCK, min(last, own + 1) * BLOCK
         if end > begin:
             _add(value, half[row + begin : row + end], out[begin:end])
-        for block in range(max(first, own + 1), last):
-            target = out[block * BLOCK : (block + 1) * BLOCK]
-            if mirrored:
-                line = square * (block * (block - 1) // 2) + place * BLOCK
-                _add(value, mirror[line : line + BLOCK], target)
-            else:
-                column = square * (block * (block + 1) // 2) + place
-                for inner in range(BLOCK):
-                    target[inner] += value * half[column + inner * (block + 1) * BLOCK]
+        begin, end = max(first, own + 1) * BLOCK, last * BLOCK
+        if mirrored:
+            while begin < end:
+                wide = begin // WIDE
+                line, rest = WIDE * (WIDE * (wide * (wide + 1) // 2) + place - wide), min(end, (wide + 1) * WIDE)
+                _add(value, mirror[line + begin : line + rest], out[begin:rest])
+                begin = rest
+        else:
+            for at in range(begin, end):
+                block = at // BLOCK
+                out[at] += value * half[square * (block * (block + 1) // 2) + at % BLOCK * (block + 1) * BLOCK + place]
 
 
 @njit(cache=True, nogil=True)
